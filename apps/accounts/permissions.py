@@ -6,7 +6,6 @@ from collections.abc import Callable
 from enum import StrEnum
 from functools import wraps
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -20,6 +19,7 @@ from django.utils.translation import gettext
 
 from apps.accounts.models import Role, User
 from apps.lib import wallclock
+from apps.lib.network.host_name import split_address
 
 
 class Capability(StrEnum):
@@ -118,7 +118,7 @@ def _page_of(request: HttpRequest) -> str:
     """Name the page to go on to after the log-in; for an act it is the page with its button."""
     if request.method in ("GET", "HEAD"):
         return request.get_full_path()
-    came_from = urlsplit(request.headers.get("Referer", ""))
+    came_from = split_address(request.headers.get("Referer", ""))
     if came_from.netloc == request.get_host():
         return came_from.path
     return "/"

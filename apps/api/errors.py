@@ -117,12 +117,17 @@ def _refusal(error: Refused, names: Mapping[str, str]) -> Response:
 
 def faults_of(error: Refused, names: Mapping[str, str] | None = None) -> Iterator[dict[str, str]]:
     """Each field that a refusal is about, as a problem names it, without anybody's name."""
-    code = error.cause or _kebab(type(error).__name__).replace("-", "_")
+    code = code_of(error)
     for field, detail in error.faults:
         said = detail
         if detail == error.sentence:
             said = error.discreet
         yield {"field": (names or {}).get(field, field), "code": code, "detail": said}
+
+
+def code_of(error: Refused) -> str:
+    """The stable name of what is wrong, as `errors` has it."""
+    return error.cause or _kebab(type(error).__name__).replace("-", "_")
 
 
 def flat(data: Any, path: str = "") -> Iterator[dict[str, str]]:

@@ -12,6 +12,7 @@ from rest_framework.parsers import BaseParser
 
 from apps.lib import strict_json
 from apps.lib.network.utf8 import charset_of
+from apps.lib.refusals import NOT_FOUND
 
 
 class PlainJson(BaseParser):
@@ -60,15 +61,16 @@ class WallField(serializers.CharField):
     """What a clock on the wall shows, without an offset; a naive datetime in Python."""
 
     default_error_messages = {
-        "offset": "Give the time on the wall, such as 2027-05-31T09:00, without an offset."
+        "offset": "Give the time on the wall, such as 2027-05-31T09:00, without an offset.",
+        NOT_FOUND.value: "There is no such day or time in the calendar.",
     }
 
     def to_internal_value(self, data: Any) -> Any:
         text = super().to_internal_value(data)
         try:
             wall = parse_datetime(text)
-        except ValueError:
-            wall = None
+        except ValueError:  # it is written well, as the 31st of February may be
+            self.fail(NOT_FOUND.value)
         if wall is None or wall.tzinfo is not None or len(text) <= len("2027-05-31"):
             self.fail("offset")
         return wall

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from apps.lib.refusals import RefusalKind, Refused
+from apps.lib.refusals import UNFIT, RefusalKind, Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,8 @@ class TemplateProblem:
 
 class RenderError(Refused):
     """A part could not be rendered; `problem` says where and why."""
+
+    cause = UNFIT  # the words and the data, or the channel, don't go together
 
     def __init__(self, problem: TemplateProblem) -> None:
         super().__init__(str(problem), field=problem.where)

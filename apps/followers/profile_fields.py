@@ -10,7 +10,7 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from apps.lib.refusals import Refused
+from apps.lib.refusals import TOO_MUCH, Refused
 from apps.lib.wallclock import zone
 
 METADATA_MAX_BYTES = 16 * 1024
@@ -106,14 +106,15 @@ def metadata(value: Any) -> dict[str, Any]:
         ) from error
     if size > METADATA_MAX_BYTES:
         said = gettext("Metadata may have 16,384 bytes as JSON; this has {size:,}.")
-        raise BadFollower(said.format(size=size), field="metadata")
+        raise BadFollower(said.format(size=size), field="metadata", cause=TOO_MUCH)
     if len(value) > METADATA_MAX_KEYS:
         said = gettext("Metadata may have {most} keys; this has {count:,}.")
         text = said.format(most=METADATA_MAX_KEYS, count=len(value))
-        raise BadFollower(text, field="metadata")
+        raise BadFollower(text, field="metadata", cause=TOO_MUCH)
     if _depth(value) > METADATA_MAX_DEPTH:
         said = gettext("Metadata may be nested {most} levels deep. Make it flatter.")
-        raise BadFollower(said.format(most=METADATA_MAX_DEPTH), field="metadata")
+        text = said.format(most=METADATA_MAX_DEPTH)
+        raise BadFollower(text, field="metadata", cause=TOO_MUCH)
     if _ESCAPED_NUL.search(text):
         raise BadFollower(
             gettext("Metadata contains a NUL character, which the database can't keep. Remove it."),
@@ -145,12 +146,12 @@ def tag_names(values: Iterable[str]) -> list[str]:
         if len(text) > TAG_MAX_CHARS:
             said = gettext("The tag {tag!r}… has {count} characters; {most} are allowed.")
             words = {"tag": text[:30], "count": len(text), "most": TAG_MAX_CHARS}
-            raise BadFollower(said.format(**words), field="tags")
+            raise BadFollower(said.format(**words), field="tags", cause=TOO_MUCH)
         if text:
             names.setdefault(text.casefold(), text)
     if len(names) > MOST_TAGS:
         said = gettext("These are more than {most} tags. Put some of them into metadata.")
-        raise BadFollower(said.format(most=MOST_TAGS), field="tags")
+        raise BadFollower(said.format(most=MOST_TAGS), field="tags", cause=TOO_MUCH)
     return list(names.values())
 
 
@@ -162,5 +163,5 @@ def _line(field: str, label: str, value: str) -> str:
     if len(text) > _TEXT_MAX_CHARS:
         said = gettext("{label} has {count} characters; {most} are allowed.")
         words = {"label": label, "count": len(text), "most": _TEXT_MAX_CHARS}
-        raise BadFollower(said.format(**words), field=field)
+        raise BadFollower(said.format(**words), field=field, cause=TOO_MUCH)
     return text

@@ -23,11 +23,13 @@ class Cause(StrEnum):
     NOT_FOUND = "not_found"  # it names something that is not there
     NOT_NOW = "not_now"  # a moment that has passed, that has not come, or that is too far away
     UNFIT = "unfit"  # it does not go with what something else says: a type, a template, a schema
+    TOO_MUCH = "too_much"  # each part is right; together they are too many, too deep or too long
 
 
 NOT_FOUND = Cause.NOT_FOUND
 NOT_NOW = Cause.NOT_NOW
 UNFIT = Cause.UNFIT
+TOO_MUCH = Cause.TOO_MUCH
 
 
 class Refused(ValueError):

@@ -139,7 +139,8 @@ def notify_once(
         return existing, False
     people = _with_own_data(recipients)
     if not people:
-        raise NotNotifiable(gettext("There is nobody to notify. Name at least one recipient."))
+        said = gettext("There is nobody to notify. Name at least one recipient.")
+        raise NotNotifiable(said, field="recipients", cause=NOT_FOUND)
     version = intent.version or _template_of(kind)
     with one_budget():
         _check_data(intent, version, people)

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from apps.lib.refusals import Cause
 from tests import postgres
 from tests.patience import PATIENCE, until
 from tests.receiver import unused_port
@@ -31,8 +32,8 @@ ROOT = Path(__file__).parent.parent.parent
 # No such thing, what the state of things forbids, an ETag and a key that are nobody's.
 UNKNOWABLE_STATUSES = {404, 409, 412, 422}
 # Codes of a 400 whose value has the right form: it names what is not there, its time is not now, it
-# does not go with what a type, a template or a schema says.
-UNKNOWABLE_CODES = {"not_found", "does_not_exist", "unknown_zone", "not_now", "unfit", "bad_value"}
+# does not go with what a type, a template or a schema says, it is too much as a whole.
+UNKNOWABLE_CODES = {*Cause, "does_not_exist", "unknown_zone", "bad_value"}
 # A number as text and a text as number have one meaning, and are read (docs/api.md).
 LENIENT = re.compile(r"Incorrect type|violates `type` at")
 # Shares of the time; what one leaves goes to the next.

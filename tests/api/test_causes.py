@@ -1,12 +1,16 @@
 """A value that has the right form and can't be taken says by its code that its form is right."""
 
+import datetime as dt
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from rest_framework.test import APIClient
 
+from apps.followers.devices import webhooks
 from apps.followers.models import Follower, NotificationType
 from tests.api.fuzz import what_is_wrong
+from tests.make import make_follower, make_template
 
 pytestmark = [pytest.mark.django_db, pytest.mark.reported]
 NO_ID = "01a1fede-6a73-7f95-9a65-bc889ea8d46a"
@@ -21,6 +25,10 @@ _RULE = {"name": "Paid", "event": "order.paid", "type": "news"}
 _TYPE = {"key": "word", "name": "Word", "channels": ["email"]}
 _NO_TAG = {"field": "tag", "op": "is", "value": "none"}
 _PREVIEW = {"cadence": _OFTEN["cadence"]}
+_ANNA = {"recipients": [{"email": "anna@example.com"}]}
+_WALL = {"wall": "2035-05-31T09:00", "time_zone": "Europe/Berlin"}
+_LONG_AGO = "2000-01-01T00:00:00Z"
+_MORE_THAN_WORDS = {"all": [{"field": "data.total", "op": "greater", "value": "much"}]}
 
 
 def codes(answer: Any) -> set[str]:
@@ -49,12 +57,30 @@ def codes(answer: Any) -> set[str]:
             {"name": "A", "rules": {"all": [{"field": "tag", "op": "is", "value": "none"}]}},
         ),
         ("followers", {"phone": "+49 1"}),
+        ("campaigns", {**_CAMPAIGN, "template": NO_ID}),
+        ("campaigns", {**_CAMPAIGN, "copy_of": NO_ID}),
+        ("notify", {"type": "news", **_ANNA, **_WALL, "wall": "2035-02-30T09:00"}),
+        ("followers/{id}/webhooks", {"url": "https://hooks.partner.example:81/"}),
+        ("followers/{id}/webhooks", {"url": "https://hooks..example/"}),
     ],
 )
 def test_what_names_something_that_is_not_there_is_not_found(
-    api: APIClient, news: NotificationType, path: str, body: dict[str, Any]
+    api: APIClient, news: NotificationType, anna: Follower, path: str, body: dict[str, Any]
 ) -> None:
-    assert codes(api.post(f"/api/v1/{path}", body)) == {"not_found"}
+    assert codes(api.post(f"/api/v1/{path.format(id=anna.uid)}", body)) == {"not_found"}
+
+
+def test_a_phone_that_nobody_can_have_is_not_found(api: APIClient) -> None:
+    assert codes(api.get("/api/v1/followers", {"phone": "+999 1234567"})) == {"not_found"}
+
+
+@pytest.mark.parametrize("days", [-1, 0, 400])
+def test_a_pause_ends_within_the_next_year_or_not_now(
+    api: APIClient, anna: Follower, days: int
+) -> None:
+    until = timezone.now() + dt.timedelta(days=days)
+    address = f"/api/v1/followers/{anna.uid}/delivery-preferences"
+    assert codes(api.patch(address, {"paused_until": until.isoformat()})) == {"not_now"}
 
 
 @pytest.mark.parametrize("cursor", ["none", "bm9uZQ"])
@@ -84,12 +110,92 @@ def test_a_moment_too_far_from_now_is_not_now(
         ("message-types", {**_TYPE, "fallback": ["sms", "email"]}),
         ("message-types", {**_TYPE, "schema": {"type": "word"}}),
         ("segments/count", {"rules": {"all": [{"field": "tag", "op": "in", "value": "one"}]}}),
+        ("event-rules", {**_RULE, "conditions": _MORE_THAN_WORDS}),
     ],
 )
 def test_what_does_not_go_with_the_rest_is_unfit(
     api: APIClient, news: NotificationType, path: str, body: dict[str, Any]
 ) -> None:
     assert codes(api.post(f"/api/v1/{path}", body)) == {"unfit"}
+
+
+def test_no_device_goes_before_the_others(api: APIClient, anna: Follower) -> None:
+    device = {"channel": "push", "service": "fcm", "token": "abc"}
+    made = api.post(f"/api/v1/followers/{anna.uid}/devices", device).json()
+    address = f"/api/v1/followers/{anna.uid}/addresses/{made['id']}/primary"
+    assert codes(api.post(address)) == {"unfit"}
+
+
+def test_a_version_without_words_for_a_channel_does_not_go_with_it(
+    api: APIClient, news: NotificationType
+) -> None:
+    template = make_template()
+    address = f"/api/v1/templates/{template.uid}/versions/1"
+    assert codes(api.post(f"{address}/preview", {"type": "news", "channel": "sms"})) == {"unfit"}
+
+
+def test_what_is_right_in_each_part_and_too_much_says_so(api: APIClient, anna: Follower) -> None:
+    rule: dict[str, Any] = {"field": "language", "op": "is", "value": "en"}
+    deep = rule
+    for _ in range(6):
+        deep = {"all": [deep]}
+    count = "/api/v1/segments/count"
+    assert codes(api.post(count, {"rules": deep})) == {"too_much"}
+    several = {"all": [{"all": [rule] * 30}, {"all": [rule] * 30}]}
+    assert codes(api.post(count, {"rules": several})) == {"too_much"}
+    address = f"/api/v1/followers/{anna.uid}"
+    assert codes(api.patch(address, {"metadata": {"text": "x" * 17_000}})) == {"too_much"}
+    event = {"name": "order.paid", "data": {"text": "x" * 300_000}}
+    assert codes(api.post("/api/v1/events", event)) == {"too_much"}
+
+
+def test_a_follower_has_so_many_webhooks_and_no_more(
+    api: APIClient, anna: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "MOST", 1)
+    address = f"/api/v1/followers/{anna.uid}/webhooks"
+    assert api.post(address, {"url": "https://hooks.partner.example/1"}).status_code == 201
+    second = api.post(address, {"url": "https://hooks.partner.example/2"})
+    assert (second.status_code, second.json()["errors"][0]["code"]) == (409, "too_many_webhooks")
+
+
+# ---- of people inside a call
+_MARS = {"email": "new@example.com", "time_zone": "Mars/Olympus"}
+
+
+def test_a_person_in_a_call_is_refused_as_one_alone_would_be(
+    api: APIClient, anna: Follower, news: NotificationType
+) -> None:
+    make_template()
+    to = {"type": "news", "template": "letter"}
+    [fault] = api.post("/api/v1/notify", {**to, "recipients": [_MARS]}).json()["errors"]
+    assert (fault["field"], fault["code"]) == ("recipients.0.time_zone", "unknown_zone")
+    [fault] = api.post("/api/v1/events", {"name": "a", "follower": _MARS}).json()["errors"]
+    assert (fault["field"], fault["code"]) == ("follower.time_zone", "unknown_zone")
+    [fault] = api.post("/api/v1/events", {"name": "a", "follower": {"id": NO_ID}}).json()["errors"]
+    assert (fault["field"], fault["code"]) == ("follower", "not_found")
+    bulk = {"events": [{"name": "a", "follower": _MARS}, {"name": "b", "occurred_at": _LONG_AGO}]}
+    told = api.post("/api/v1/events/bulk", bulk).json()["results"]
+    assert [each["errors"][0]["code"] for each in told] == ["unknown_zone", "not_now"]
+
+
+def test_an_address_of_another_follower_is_a_conflict_that_names_who_has_it(
+    api: APIClient, anna: Follower, news: NotificationType
+) -> None:
+    make_template()
+    make_follower(email="boris@example.com", external_id="c-17")
+    twice = {"external_id": "c-17", "email": "anna@example.com"}
+    to = {"type": "news", "template": "letter"}
+    told = api.post("/api/v1/notify", {**to, "recipients": [{"id": str(anna.uid)}, twice]})
+    [fault] = told.json()["errors"]
+    assert (told.status_code, told.json()["follower"]) == (409, str(anna.uid))
+    assert (fault["field"], fault["code"]) == ("recipients.1.email", "address_taken")
+    assert fault["detail"].startswith("This email belongs to another follower already")
+    said = api.post("/api/v1/events", {"name": "a", "follower": twice})
+    assert (said.status_code, said.json()["errors"][0]["field"]) == (409, "follower.email")
+    bulk = api.post("/api/v1/events/bulk", {"events": [{"name": "a", "follower": twice}]})
+    [result] = bulk.json()["results"]
+    assert (result["result"], result["errors"][0]["code"]) == ("refused", "address_taken")
 
 
 def test_a_name_that_is_taken_is_a_conflict(api: APIClient) -> None:

@@ -201,9 +201,11 @@ _OFTEN = {"name": "Often", "type": "news", "audience": {"everyone": True}, "cade
 _NO_ID = "01a1fede-6a73-7f95-9a65-bc889ea8d46a"
 
 
-def fits(document: dict[str, Any], path: str, body: dict[str, Any]) -> bool:
-    """Whether the document allows this body to be posted (to `path` below /api/v1/)."""
-    operation = document["paths"][f"/api/v1/{path}"]["post"]
+def fits(
+    document: dict[str, Any], path: str, body: dict[str, Any], *, method: str = "post"
+) -> bool:
+    """Whether the document allows this body to be sent (to `path` below /api/v1/)."""
+    operation = document["paths"][f"/api/v1/{path}"][method]
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
     return OAS30Validator({**schema, "components": document["components"]}).is_valid(body)
 
@@ -271,6 +273,13 @@ def fits(document: dict[str, Any], path: str, body: dict[str, Any]) -> bool:
         ("segments/count", {"rules": {"all": [{**_RULE, "field": "metadata.7"}]}}),
         ("followers/{id}/devices", {**_APP, "token": "…"}),
         ("followers/{id}/devices", {**_APP, "platform": "…"}),
+        ("followers/{id}/devices", {**_APP, "service": "apns"}),
+        ("followers/{id}/webhooks", {"url": "http://hooks.partner.example/"}),
+        ("followers/{id}/webhooks", {"url": "https://anna:secret@hooks.partner.example/"}),
+        ("followers/{id}/webhooks", {"url": "https://hooks.partner.example/a b"}),
+        ("followers/{id}/tags", {"tags": [" "]}),
+        ("followers/tags", {"action": "add", "tags": [" "], "followers": [_NO_ID]}),
+        ("followers", {"name": "Anna", "tags": [" "]}),
     ],
 )
 def test_what_the_server_refuses_for_its_form_the_document_does_not_allow(
@@ -305,6 +314,9 @@ def test_what_the_server_refuses_for_its_form_the_document_does_not_allow(
         ("suppressions", {"channel": "sms", "address": "+49 30 901820"}),
         ("suppressions", {"channel": "email", "address": "anna@example.com"}),
         ("followers/{id}/devices", _APP),
+        ("followers/{id}/devices", {**_APP, "service": "apns", "token": "0aF1" * 16}),
+        ("followers/{id}/webhooks", {"url": "https://faß.example:443/a?b=%20#c"}),
+        ("followers/{id}/tags", {"tags": [" Early birds "]}),
         ("events", {"name": "order.paid"}),
     ],
 )
@@ -314,6 +326,50 @@ def test_what_the_server_takes_the_document_allows(
     assert fits(document, path, body)
     answer = api.post(f"/api/v1/{path.format(id=anna.uid)}", body)
     assert answer.status_code < 300, answer.content
+
+
+_NIGHT = ["22:00", "07:00"]
+
+
+@pytest.mark.reported
+@pytest.mark.parametrize(
+    ("path", "good", "bad"),
+    [
+        ("campaigns/{id}", {"rate": 0.01}, {"rate": 0}),
+        ("campaigns/{id}", {"rate": 10_000}, {"rate": 10_001}),
+        ("campaigns/{id}", {"spread": 60}, {"spread": 59}),
+        ("campaigns/{id}", {"spread": 604_800}, {"spread": 604_801}),
+        ("campaigns/{id}", {"spread": None, "rate": 5}, {"spread": 60, "rate": 5}),
+        (
+            "followers/{id}/delivery-preferences",
+            {"quiet_hours": {"0": _NIGHT, "6": _NIGHT}},
+            {"quiet_hours": {"7": _NIGHT}},
+        ),
+        (
+            "followers/{id}/delivery-preferences",
+            {"quiet_hours": {}},
+            {"quiet_hours": {"0": ["22:00", "22:00"]}},
+        ),
+        ("followers/{id}/preferences", {"channels": {"sms": False}}, {"channels": {"fax": True}}),
+    ],
+)
+def test_a_change_is_described_up_to_its_bounds(
+    api: APIClient,
+    document: dict[str, Any],
+    anna: Any,
+    draft: dict[str, Any],
+    path: str,
+    good: dict[str, Any],
+    bad: dict[str, Any],
+) -> None:
+    thing = anna.uid
+    if path.startswith("campaigns"):
+        thing = draft["id"]
+    address = f"/api/v1/{path.format(id=thing)}"
+    assert fits(document, path, good, method="patch")
+    assert not fits(document, path, bad, method="patch")
+    assert api.patch(address, good).status_code == 200
+    assert api.patch(address, bad).status_code == 400
 
 
 @pytest.mark.reported

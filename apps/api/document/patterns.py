@@ -16,6 +16,9 @@ LANGUAGE = (
 PHONE = r"^\+[0-9][0-9 ()/.-]{5,}$"
 PATH = rf"^({'|'.join(ROOTS)})(\.[^.]+)+$"
 LONGEST_PATH = MAX_TEXT
+APNS_HEX = r"^([0-9A-Fa-f]{2}){16,100}$"
+_HOST = r"(\[[0-9A-Fa-f:.]+\]|[^\u0000-\u0020\u007f/?#@:\[\]]+)"
+WEB_ADDRESS = rf"^[Hh][Tt][Tt][Pp][Ss]://{_HOST}(:[0-9]{{1,5}})?([/?#][!-~]*)?$"
 
 
 def _items(value: str) -> str:

@@ -6,12 +6,24 @@ What excludes is said by `not`, which makers of clients pass over: their types s
 
 from typing import Any
 
-from apps.api.document.patterns import LANGUAGE, LINE, LONGEST_PATH, NAME, PATH, PHONE, VISIBLE
+from apps.api.document.patterns import (
+    APNS_HEX,
+    LANGUAGE,
+    LINE,
+    LONGEST_PATH,
+    NAME,
+    PATH,
+    PHONE,
+    VISIBLE,
+    WEB_ADDRESS,
+)
 from apps.api.document.typed import CLOCK
 from apps.campaigns.events import store
 from apps.campaigns.events.rules import LONGEST_DELAY, MOST_VARIABLES
 from apps.campaigns.models import RuleTarget, ZoneMode
-from apps.followers.models import Category
+from apps.campaigns.pacing import FASTEST, LONGEST, SHORTEST, SLOWEST
+from apps.followers.consent.rhythm import WEEKDAYS
+from apps.followers.models import Category, Channel
 from apps.followers.people.profile import TEXTS
 from apps.notifications.decide.cap_rules import MOST_DAYS, MOST_SECONDS
 from apps.notifications.types.edit import YEAR
@@ -91,9 +103,18 @@ _HALF_A_WALL = [_only("wall", "time_zone"), _only("time_zone", "wall")]
 _WHEN = [*_BOTH_TIMES, *_HALF_A_WALL]
 _NO_SPAN: Schema = {"not": {"anyOf": [_said("days"), _said("seconds")]}}
 _TWO_SPANS: Schema = {"allOf": [_said("days"), _said("seconds")]}
+_TWO_PACES: Schema = {"allOf": [_said("rate"), _said("spread")]}
 _SOURCES = ("template", "copy_of", "translations")
 _TWO_SOURCES = [_has(one, other) for one in _SOURCES for other in _SOURCES if one < other]
-_QUIET: Schema = {"additionalProperties": {"items": {"pattern": CLOCK["pattern"]}}}
+# from one time to another one
+_SPAN: Schema = {"type": "array", "items": CLOCK, "minItems": 2, "maxItems": 2}
+_SPAN["uniqueItems"] = True
+_QUIET: Schema = {"properties": dict.fromkeys(WEEKDAYS, _SPAN), "additionalProperties": False}
+_QUIET["example"] = {"4": ["22:00", "09:00"]}
+_SWITCH: Schema = {"type": "boolean"}
+_SWITCHES: Schema = {"properties": dict.fromkeys(Channel.values, _SWITCH)}
+_SWITCHES["additionalProperties"] = False
+_SWITCHES["example"] = {"email": True, "sms": False}
 _EVENT = store.NAME.pattern
 
 _ANNA: Schema = {"email": "anna@example.com", "name": "Anna Weber"}
@@ -116,6 +137,8 @@ _COMMERCIAL = _is("commercial", True)
 _UNASKED = _both(_is("category", Category.MARKETING.value), {"not": _COMMERCIAL})
 _HIDDEN = _both(_COMMERCIAL, _is("listed", False))
 _HALF_A_THROTTLE = _one_alone(_said("throttle_count"), _said("throttle_seconds"))
+_NO_TOKEN = _where("token", {"not": {"pattern": APNS_HEX}})
+_OTHERS_TOKEN = _both(_is("service", "apns"), _NO_TOKEN)
 _SHORT_CHAIN = _where("fallback", {"minItems": 1, "maxItems": 1})
 _NO_TARGET = [_empty(name) for name in ("tags", "segments", "followers")]
 _NOBODY_IN_IT: Schema = {"allOf": [{"not": _is("everyone", True)}, *_NO_TARGET]}
@@ -142,6 +165,7 @@ _WHOLE["NewType"] = _body(_SHOP, _SHORT_CHAIN, *_HALF_A_THROTTLE, _UNASKED, _HID
 _WHOLE["PatchedSegmentIn"] = _never(_BARE_RULE)
 _WHOLE["RulesIn"] = _never(_BARE_RULE)
 _WHOLE["SegmentIn"] = _never(_BARE_RULE)
+_WHOLE["PatchedCampaignChanges"] = _body({"name": "Spring", "rate": 50}, _TWO_PACES)
 _WHOLE["PatchedCapIn"] = _body({"limit": 5}, _TWO_SPANS)
 _WHOLE["PatchedRecurringIn"] = _body({"tolerance": 3600}, _UNCHOSEN)
 _WHOLE["PatchedRuleIn"] = {"example": {"active": False}}
@@ -149,12 +173,13 @@ _WHOLE["PatchedTypeIn"] = _body({"lifetime": 86400}, _SHORT_CHAIN, _HIDDEN)
 _WHOLE["RecurringIn"] = _body(_DIGEST, _UNCHOSEN, *_HALF_A_ZONE)
 _WHOLE["RuleIn"] = _body(_RULE, *_HALF_A_SEGMENT)
 _WHOLE["NewCampaign"] = _body(_SPRING, *_TWO_SOURCES)
+_WHOLE["NewDeviceByPush"] = _never(_OTHERS_TOKEN)
 _WHOLE["NotifyIn"] = _body(_TOLD, _NOBODY, *_WHEN)
 _WHOLE["PatchedScheduleIn"] = _TIME
 _WHOLE["Person"] = _PERSON
 _WHOLE["ScheduleIn"] = _TIME
 _LINE: Schema = {"pattern": LINE}
-_LINES: Schema = {"items": _LINE}
+_LINES: Schema = {"items": {"pattern": NAME}}
 _EMAIL: Schema = {"format": "email", "pattern": "@"}
 _PHONE: Schema = {"pattern": PHONE, "example": "+4930901820"}
 _NONE: Schema = {"maxLength": 0}
@@ -177,6 +202,8 @@ _TYPE["category"] = {"enum": _TYPES}
 # of these bodies' fields, also where they change something
 _FIELDS: dict[str, dict[str, Schema]] = {}
 _FIELDS["CampaignChanges"] = {"channels": _CHANNELS}
+_FIELDS["CampaignChanges"]["rate"] = {"minimum": SLOWEST, "maximum": FASTEST}
+_FIELDS["CampaignChanges"]["spread"] = {"minimum": SHORTEST, "maximum": LONGEST}
 _FIELDS["CapIn"] = {"channels": _SOME}
 _FIELDS["CapIn"]["limit"] = _up_to(1000)
 _FIELDS["CapIn"]["days"] = _up_to(MOST_DAYS)
@@ -192,6 +219,8 @@ _FIELDS["NewFollower"] = _WHO
 _FIELDS["NewTag"] = {"name": {"pattern": NAME}}
 _FIELDS["Person"] = _WHO
 _FIELDS["EventIn"] = {"name": {"pattern": f"^{_EVENT}$", "example": "order.paid"}}
+_FIELDS["NewWebhook"] = {"url": {"pattern": WEB_ADDRESS}}
+_FIELDS["PreferencesIn"] = {"channels": _SWITCHES}
 _FIELDS["NewCampaign"] = {"channels": _CHANNELS}
 _FIELDS["NewType"] = _TYPE
 _FIELDS["NotifyIn"] = {"channels": _CHANNELS, "wall": {"pattern": _WALL}}
@@ -228,10 +257,10 @@ def say_what_goes_together(result: Schema, **_: Any) -> Schema:
         for body in {f"{name}Request", f"Patched{name}Request"} & schemas.keys():
             for field, more in fields.items():
                 _add(schemas[body]["properties"], field, more)
-    for name, more in _WHOLE.items():
-        schemas[f"{name}Request"].update(more)
     for name, forms in _FORMS.items():
         _split(schemas, name, forms)
+    for name, more in _WHOLE.items():
+        schemas[f"{name}Request"].update(more)
     return result
 
 
@@ -250,10 +279,15 @@ def _add(fields: dict[str, Schema], name: str, more: Schema) -> None:
         return
     field = fields[name]
     for word, value in more.items():
-        if word in ("additionalProperties", "items") and word in field and "$ref" not in str(value):
+        if word in ("additionalProperties", "items") and _adds(field.get(word), value):
             _add_inside(field[word], value)
         else:
             field[word] = value
+
+
+def _adds(there: Any, more: Any) -> bool:
+    """Whether more is said of what is there; otherwise it is said anew."""
+    return isinstance(there, dict) and isinstance(more, dict) and "$ref" not in str(more)
 
 
 def _add_inside(schema: Schema, more: Schema) -> None:

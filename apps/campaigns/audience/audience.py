@@ -24,7 +24,7 @@ from apps.campaigns.audience import language, sql
 from apps.campaigns.audience.explain import Explanation, why_match
 from apps.campaigns.models import Segment
 from apps.followers.models import Follower, Tag
-from apps.lib.refusals import NOT_FOUND, Refused
+from apps.lib.refusals import NOT_FOUND, UNFIT, Refused
 from apps.lib.written import grouped
 
 INCLUDES = ("tags", "segments", "followers")
@@ -219,7 +219,8 @@ def _segment(name: str, rules: Any) -> SegmentRules:
         group = language.parse(rules)
     except language.BadRules as error:
         said = _("In the segment “{segment}”: {problem}")
-        raise BadAudience(said.format(segment=name, problem=error)) from error
+        said = said.format(segment=name, problem=error)
+        raise BadAudience(said, cause=UNFIT) from error
     return SegmentRules(name=name, rules=rules, group=group)
 
 

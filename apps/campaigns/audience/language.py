@@ -23,7 +23,7 @@ from django.utils.translation import gettext, pgettext_lazy
 
 from apps.followers.models import Channel, NotificationType, Tag
 from apps.lib import wallclock
-from apps.lib.refusals import NOT_FOUND, UNFIT, Refused
+from apps.lib.refusals import NOT_FOUND, TOO_MUCH, UNFIT, Refused
 
 MAX_DEPTH = 5
 MAX_RULES = 50
@@ -267,7 +267,7 @@ def parse(data: Any) -> Group:
     group = _group(data, place="", depth=1)
     if sum(1 for _ in leaves(group)) > MAX_RULES:
         said = gettext("These are more than {most} rules. Make two segments of them.")
-        raise BadRules(said.format(most=MAX_RULES))
+        raise BadRules(said.format(most=MAX_RULES), cause=TOO_MUCH)
     return group
 
 
@@ -277,7 +277,7 @@ def _group(data: Any, *, place: str, depth: int) -> Group:
         here = gettext("Group {place}").format(place=place)
     if depth > MAX_DEPTH:
         said = gettext("{group} is nested more than {most} deep.")
-        raise BadRules(said.format(group=here, most=MAX_DEPTH))
+        raise BadRules(said.format(group=here, most=MAX_DEPTH), cause=TOO_MUCH)
     if not _is_group(data):
         said = gettext(
             '{group} must be {{"all": [rules]}} or {{"any": [rules]}}, with an optional "not".'

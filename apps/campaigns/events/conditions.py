@@ -18,7 +18,7 @@ from django.utils.translation import pgettext_lazy
 from apps.campaigns.audience.language import as_number
 from apps.campaigns.audience.words import quoted
 from apps.followers.models import Follower
-from apps.lib.refusals import Refused
+from apps.lib.refusals import UNFIT, Refused
 
 MOST = 30
 MAX_TEXT = 200
@@ -109,14 +109,15 @@ def _condition(row: Any, number: int) -> Condition:
         value = as_number(value)
         if value is None:
             said = _("{condition} ({comparison}) needs a number.")
-            raise BadConditions(said.format(condition=here, comparison=OPS[op]))
+            said = said.format(condition=here, comparison=OPS[op])
+            raise BadConditions(said, cause=UNFIT)
     elif not _is_comparable(value):
         said = _(
             "{condition} ({comparison}) needs a text of at most {most} characters, a number, "
             "or true or false."
         )
         said = said.format(condition=here, comparison=OPS[op], most=MAX_TEXT)
-        raise BadConditions(said)
+        raise BadConditions(said, cause=UNFIT)
     return Condition(path(row.get("field"), here), op, value)
 
 

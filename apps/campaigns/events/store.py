@@ -21,7 +21,7 @@ from apps.followers.models import Follower
 from apps.lib.processes.ticking import only_with
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
-from apps.lib.refusals import NOT_NOW, Refused
+from apps.lib.refusals import NOT_NOW, TOO_MUCH, Refused
 
 WORK_TASK = "apps.campaigns.events.run_rules.work_off"
 NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
@@ -55,13 +55,13 @@ def check(event: NewEvent, *, now: dt.datetime) -> None:
         raise BadEvent(said.format(name=event.name), field="name")
     if len(json.dumps(event.data)) > MAX_DATA:
         said = _("The data has more than {most} kB. Send what messages need.")
-        raise BadEvent(said.format(most=MAX_DATA // 1024), field="data")
+        raise BadEvent(said.format(most=MAX_DATA // 1024), field="data", cause=TOO_MUCH)
     try:
         # a rule without a mapping shows templates the whole event, as `event.data`
         plain(event.data, depth=2)
     except Unrenderable as error:
         said = _("The data is nested more than 10 levels deep, which no template reads.")
-        raise BadEvent(said, field="data") from error
+        raise BadEvent(said, field="data", cause=TOO_MUCH) from error
     if event.occurred_at and event.occurred_at > now + AHEAD:
         said = _("That is in the future. Send the event when it has happened.")
         raise BadEvent(said, field="occurred_at", cause=NOT_NOW)

@@ -9,13 +9,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from django.utils.translation import gettext
 
 from apps.channels.blame import accuses_account
 from apps.channels.contract import LONGEST_WAIT, BadSettings, Outcome, Provider, Result
 from apps.channels.https.wire import Body, root_of
+from apps.lib.network.host_name import split_address
 
 CONNECT_SECONDS = 10
 PATIENCE = 60
@@ -116,7 +116,7 @@ def check(kind: type[Provider], settings: Mapping[str, Any]) -> None:
             said = gettext("The {setting} holds a blank, a line break or other than plain letters.")
             raise BadSettings(said.format(setting=setting.title))
     url = str(settings.get("api_url") or "")
-    parts = urlsplit(url)
+    parts = split_address(url)
     if url and parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost"):
         said = gettext(
             "The address of the API must begin with https://, got “{url}”: it carries your key."

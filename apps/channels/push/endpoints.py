@@ -4,7 +4,8 @@ a stranger's word until its host is known.
 
 import re
 from collections.abc import Iterable
-from urllib.parse import urlsplit
+
+from apps.lib.network.host_name import split_address
 
 _PLAIN = re.compile(
     r"[!#-\[\]^-~]+"
@@ -26,7 +27,7 @@ def origin_of(endpoint: str, services: Iterable[str]) -> str:
     """
     parts = None
     if _PLAIN.fullmatch(endpoint):
-        parts = urlsplit(endpoint)
+        parts = split_address(endpoint)
     if parts is None or not _HOST.fullmatch(parts.netloc):
         raise BadEndpoint("The endpoint is no plain web address.")
     host = parts.hostname or ""

@@ -6,7 +6,6 @@ import threading
 import time
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 import jwt
 import requests
@@ -16,6 +15,7 @@ from django.utils.translation import gettext
 from apps.channels.contract import BadSettings
 from apps.channels.https.wire import Wire
 from apps.lib import strict_json
+from apps.lib.network.host_name import split_address
 from apps.lib.pem import BadPem, private_key
 
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
@@ -61,7 +61,7 @@ class ServiceAccount:
             raise BadSettings(said) from error
         if not isinstance(key, RSAPrivateKey):
             raise BadSettings(gettext("The private key of the service account is not RSA."))
-        parts = urlsplit(url)
+        parts = split_address(url)
         if parts.scheme != "https" and parts.hostname != "127.0.0.1":
             said = gettext(
                 "The token_uri of the service account must begin with https://, got “{url}”."

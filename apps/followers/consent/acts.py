@@ -220,7 +220,10 @@ def _known(cells: Mapping[Key, Any], mutes: Mapping[str, Any]) -> dict[str, Noti
     named = {channel for _, channel in cells}.union(mutes)
     if unknown := sorted(named - set(Channel.values)):
         said = gettext("There is no channel {channel!r}. Known: {known}.")
-        raise UnknownCell(said.format(channel=unknown[0], known=", ".join(Channel.values)))
+        known = ", ".join(Channel.values)
+        raise UnknownCell(
+            said.format(channel=unknown[0], known=known), field="channels", cause=NOT_FOUND
+        )
     return kinds
 
 

@@ -20,6 +20,7 @@ from apps.followers.models import DigestCadence, Follower, Rhythm
 from apps.followers.profile_fields import BadFollower
 from apps.lib.facts import Kind
 from apps.lib.partial import UNSET, Unset, given
+from apps.lib.refusals import NOT_NOW
 from apps.lib.wallclock import UnknownZone, zone
 
 LONGEST_SNOOZE = dt.timedelta(days=366)
@@ -181,10 +182,10 @@ def _paused_until(value: dt.datetime | None, now: dt.datetime) -> dt.datetime | 
         return None
     if value <= now:
         said = gettext("A pause must end in the future. Choose a later moment.")
-        raise BadFollower(said, field="paused_until")
+        raise BadFollower(said, field="paused_until", cause=NOT_NOW)
     if value > now + LONGEST_SNOOZE:
         said = gettext("A pause ends within a year. Choose an earlier day, or unsubscribe.")
-        raise BadFollower(said, field="paused_until")
+        raise BadFollower(said, field="paused_until", cause=NOT_NOW)
     return value
 
 

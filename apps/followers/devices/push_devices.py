@@ -24,7 +24,7 @@ from apps.followers.models import Address, AddressState, Channel, Follower
 from apps.followers.profile_fields import BadFollower
 from apps.lib.actor import SYSTEM, Actor
 from apps.lib.facts import Kind, tell
-from apps.lib.refusals import NOT_FOUND
+from apps.lib.refusals import NOT_FOUND, RefusalKind
 
 MOST = 100  # of one follower: each of them gets every message
 BATCH = 500  # idle ones that go at a time
@@ -47,6 +47,8 @@ class BadDevice(BadFollower):
 
 class TooManyDevices(BadDevice):
     """The follower has as many as one may have."""
+
+    kind = RefusalKind.STATE
 
     def __init__(self) -> None:
         said = gettext(

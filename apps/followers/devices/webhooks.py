@@ -18,8 +18,8 @@ from apps.followers.people.contacts import AddressTaken
 from apps.followers.profile_fields import BadFollower
 from apps.lib.actor import Actor
 from apps.lib.facts import Kind, tell
-from apps.lib.network.outside_http import Forbidden, as_called
-from apps.lib.refusals import RefusalKind, Refused
+from apps.lib.network.outside_http import Forbidden, NoSuchPlace, as_called
+from apps.lib.refusals import NOT_FOUND, RefusalKind, Refused
 
 MOST = 20  # of one follower: each of them gets every message
 LONGEST = 2000  # letters
@@ -41,6 +41,17 @@ class WebhookKnown(Refused):
         )
 
 
+class TooManyWebhooks(Refused):
+    """The follower has as many as one may have."""
+
+    kind = RefusalKind.STATE
+    field = "url"
+
+    def __init__(self) -> None:
+        said = gettext("This follower has {count} webhooks already. Remove one first.")
+        super().__init__(said.format(count=MOST))
+
+
 def webhooks_of(follower: Follower) -> QuerySet[Address]:
     """List a follower's webhooks, off ones too, the oldest first, each with its `webhook`."""
     rows = follower.addresses.filter(channel=Channel.WEBHOOK)
@@ -57,7 +68,7 @@ def create_webhook(
     Where it answered 410, another follower may have it, too.
 
     Raises BadFollower for what is no https address, WebhookKnown where it is called already,
-    AddressTaken where it is for another follower.
+    AddressTaken where it is for another follower, TooManyWebhooks.
     """
     url = url.strip()
     if len(url) > LONGEST:
@@ -65,6 +76,8 @@ def create_webhook(
         raise BadFollower(said.format(most=LONGEST), field="url")
     try:
         url = as_called(url)
+    except NoSuchPlace as error:
+        raise BadFollower(str(error), field="url", cause=NOT_FOUND) from error
     except Forbidden as error:
         raise BadFollower(str(error), field="url") from error
     secret = new_secret()
@@ -91,8 +104,7 @@ def create_webhook(
             known = None
         if known is None:
             if webhooks_of(follower).count() >= MOST:
-                said = gettext("This follower has {count} webhooks already. Remove one first.")
-                raise BadFollower(said.format(count=MOST), field="url")
+                raise TooManyWebhooks
             row = _created(follower, url, key, fields)
         elif known.state != AddressState.OFF:
             raise WebhookKnown

@@ -49,15 +49,16 @@ class AddressTaken(BadFollower):
 
     def __init__(self, field: str, follower: Follower) -> None:
         self.follower = follower
+        self._address = _this(field)
         said = gettext(
             "{address} belongs to another follower already: {follower}. Change that one instead."
         )
-        super().__init__(said.format(address=_this(field), follower=follower.label), field=field)
+        super().__init__(said.format(address=self._address, follower=follower.label), field=field)
 
     @property
     def discreet(self) -> str:
         said = gettext("{address} belongs to another follower already. Change that one instead.")
-        return said.format(address=_this(self.field))
+        return said.format(address=self._address)
 
 
 class ExternalIdTaken(BadFollower):

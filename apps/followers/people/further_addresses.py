@@ -13,6 +13,7 @@ from apps.followers.models import EVERYWHERE, Address, AddressState, Channel, Fo
 from apps.followers.people.contacts import AddressTaken
 from apps.lib.actor import Actor
 from apps.lib.facts import Kind, tell
+from apps.lib.refusals import UNFIT
 
 FIELDS = {Channel.EMAIL: "email", Channel.SMS: "phone"}
 
@@ -58,7 +59,8 @@ def make_primary(*, address: Address, by: Actor, now: dt.datetime) -> None:
     """
     if address.channel in EVERYWHERE:
         raise BadAddress(
-            gettext("Every device and every webhook gets each message: none of them goes first.")
+            gettext("Every device and every webhook gets each message: none of them goes first."),
+            cause=UNFIT,
         )
     with _changing(address.follower, by, now) as row:
         others = row.addresses.filter(channel=address.channel, primary=True).exclude(pk=address.pk)

@@ -7,7 +7,7 @@ own. Python's "idna" codec is IDNA 2003, by which faß.example is fass.example: 
 import ipaddress
 import re
 from functools import lru_cache
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import idna
 from django.utils.translation import gettext as _
@@ -37,6 +37,14 @@ def ascii_host(name: str) -> str:
     if len(host) > LONGEST:
         raise BadHost(_("is longer than {most} letters in ASCII").format(most=LONGEST))
     return host
+
+
+def split_address(url: str) -> SplitResult:
+    """Split a web address into its parts; one that can't be read, such as https://[a, has none."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
 
 
 def ascii_url(url: str) -> str:

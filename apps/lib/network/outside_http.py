@@ -40,6 +40,10 @@ class Forbidden(ValueError):
     """We don't write to this address; the text says why."""
 
 
+class NoSuchPlace(Forbidden):
+    """The form is right: it names a host that can't be, or a port that is not called."""
+
+
 class NoAnswer(OSError):
     """The server could not be reached, or did not answer in time."""
 
@@ -64,7 +68,7 @@ class _Place(NamedTuple):
 
 def as_called(url: str) -> str:
     """The address as it is called, its host in ASCII, judged by its form alone and without the
-    network: https, a plain name, no password in it. Raises Forbidden.
+    network: https, a plain name, no password in it. Raises Forbidden, NoSuchPlace.
     """
     _place(url)
     return ascii_url(url)
@@ -90,7 +94,7 @@ def _place(url: str) -> _Place:
     try:
         host = ascii_host(parts.hostname)
     except BadHost as error:
-        raise Forbidden(
+        raise NoSuchPlace(
             _("The host “{host}” {fault}.").format(host=parts.hostname, fault=error)
         ) from error
     secure = parts.scheme == "https"
@@ -99,7 +103,7 @@ def _place(url: str) -> _Place:
     if port is None:
         port = _USUAL_PORTS[secure]
     if port not in settings.WEBHOOK_PORTS and not _is_here(host):
-        raise Forbidden(_other_port(port))
+        raise NoSuchPlace(_other_port(port))
     path = parts.path or "/"
     if parts.query:
         path = f"{path}?{parts.query}"

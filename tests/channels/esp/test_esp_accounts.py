@@ -68,9 +68,9 @@ def test_a_refused_key_is_told_in_the_esps_words(
 def test_settings_that_can_not_work_are_refused_on_the_form(
     client: Client, admin: Any, fake: FakeEsp, esp: str
 ) -> None:
-    values = typed(fake, esp, api_url="http://api.example.com/")
-    answer = as_role(client, admin).post(
-        reverse("dashboard:channel-account-add", args=[esp]), values
-    )
-    assert "must begin with https://" in page_of(answer).text
+    form = reverse("dashboard:channel-account-add", args=[esp])
+    for address in ("http://api.example.com/", "https://[api.example.com/"):
+        values = typed(fake, esp, api_url=address)
+        answer = as_role(client, admin).post(form, values)
+        assert "must begin with https://" in page_of(answer).text
     assert not ProviderAccount.objects.filter(provider=esp).exists()

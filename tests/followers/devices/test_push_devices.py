@@ -124,6 +124,7 @@ SERVICES = ("push.services.mozilla.com", "googleapis.com", "127.0.0.1")
         "https://fcm.googleapis.com./x",
         "http://fcm.googleapis.com/x",
         "https://[::1]/googleapis.com",
+        "https://[fcm.googleapis.com/x",
         "ftp://fcm.googleapis.com/x",
         "https:///fcm.googleapis.com",
         "https://fcm.googleapis.com/x\r\nHost: y",

@@ -69,7 +69,7 @@ def test_an_address_belongs_to_one_follower_and_is_there_once(anna: Follower) ->
 def test_a_follower_has_only_so_many(anna: Follower, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhooks, "MOST", 1)
     webhooks.create_webhook(follower=anna, url=URL, **act())
-    with pytest.raises(BadFollower, match="already"):
+    with pytest.raises(webhooks.TooManyWebhooks, match="already"):
         webhooks.create_webhook(follower=anna, url=f"{URL}&b", **act())
 
 

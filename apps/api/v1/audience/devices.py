@@ -128,7 +128,7 @@ class Devices(Endpoint):
         "Register a device",
         body=NewDevice,
         answer=DeviceOut,
-        refuses=(400, 404),
+        refuses=(400, 404, 409),
         details=(
             "At each start of the app and each visit: it says that the device is there. One that "
             "another follower had changes hands."

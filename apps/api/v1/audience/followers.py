@@ -199,7 +199,9 @@ def _known_by(exactly: dict[str, str]) -> Q:
             try:
                 _, key = normalise(channel, exactly[field])
             except BadAddress as error:
-                raise serializers.ValidationError({field: [str(error)]}) from error
+                raise serializers.ValidationError(
+                    {field: [str(error)]}, code=error.cause
+                ) from error
             holders = Address.objects.filter(channel=channel, key=key)
             wanted &= Q(pk__in=holders.values("follower"))
     return wanted

@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import prefetch_related_objects
 from rest_framework import serializers
 
+from apps.api.errors import code_of
 from apps.followers import profile_fields
 from apps.followers.addresses import CHANNEL_OF, BadAddress, normalise
 from apps.followers.consent.record import Proof
@@ -17,9 +18,8 @@ from apps.followers.models import Address, Follower
 from apps.followers.people import contacts, in_bulk
 from apps.followers.people.contacts import Newcomer
 from apps.followers.people.profile import Profile
-from apps.lib.refusals import NOT_FOUND, Refused
+from apps.lib.refusals import NOT_FOUND, UNFIT, RefusalKind, Refused
 from apps.lib.sql.compiled_query import Kept
-from apps.lib.wallclock import UnknownZone
 
 People = list[tuple[Follower, dict[str, Any]]]
 _BY_KEY = Kept(
@@ -36,9 +36,11 @@ _NOT_THEIRS = (
 )
 
 
-def find_or_add(people: list[dict[str, Any]], *, may_write: bool, proof: Proof) -> People:
-    """Do both halves of `NamedPeople` at once."""
-    return NamedPeople(people, may_write=may_write, proof=proof).write()
+def find_or_add(person: dict[str, Any], *, place: str, may_write: bool, proof: Proof) -> Follower:
+    """Do both halves of `NamedPeople` at once, for the one who stands in this place."""
+    people = NamedPeople([person], places=place, may_write=may_write, proof=proof)
+    [(follower, _)] = people.write()
+    return follower
 
 
 class NamedPeople:
@@ -48,11 +50,20 @@ class NamedPeople:
     Known by `id`, else `external_id`, else address. What else is said about a known one is taken
     over, except the consent, if the caller `may_write` followers. If not, nothing about a known one
     changes, and an address that is not theirs is refused: the message would not go where it was
-    meant to. Both raise ValidationError naming the place in the list.
+    meant to. Both raise ValidationError naming the place, `places` with the number in the list; so
+    do AddressTaken and ExternalIdTaken.
     """
 
-    def __init__(self, people: list[dict[str, Any]], *, may_write: bool, proof: Proof) -> None:
+    def __init__(
+        self,
+        people: list[dict[str, Any]],
+        *,
+        places: str = "recipients.{}",
+        may_write: bool,
+        proof: Proof,
+    ) -> None:
         self._people = people
+        self._places = places
         self._may_write = may_write
         self._proof = proof
         self._look()
@@ -78,7 +89,7 @@ class NamedPeople:
         self._meant: list[Follower] = []
         self._changes: list[tuple[int, Follower, Profile]] = []
         for place, person in enumerate(self._people):
-            with _naming(place):
+            with self._naming(place):
                 self._meant.append(self._find(place, person))
 
     def _find(self, place: int, person: dict[str, Any]) -> Follower:
@@ -89,7 +100,7 @@ class NamedPeople:
         }
         follower = self._known.of(person)
         if "id" in person and fields:
-            raise Refused("A follower named by id takes only data beside it.")
+            raise Refused("A follower named by id takes only data beside it.", cause=UNFIT)
         if follower is None:
             return self._newcomer(person, fields)
         if not self._may_write:
@@ -118,10 +129,11 @@ class NamedPeople:
         for field, channel in CHANNEL_OF.items():
             key = _key(person, field)
             if key and (channel, key) not in self._keys_of(follower):
-                raise Refused(_NOT_THEIRS.format(thing=field), field=field)
+                raise Refused(_NOT_THEIRS.format(thing=field), field=field, cause=UNFIT)
         outside = profile_fields.external_id(person.get("external_id"))
         if outside and outside != follower.external_id:
-            raise Refused(_NOT_THEIRS.format(thing="external id"), field="external_id")
+            said = _NOT_THEIRS.format(thing="external id")
+            raise Refused(said, field="external_id", cause=UNFIT)
 
     def _keys_of(self, follower: Follower) -> set[tuple[str, str]]:
         if new := self._new.get(follower.uid):
@@ -138,27 +150,29 @@ class NamedPeople:
         rest = []
         for place, follower, values in self._changes:
             if follower.uid in self._new or in_bulk.says_an_address(follower, values):
-                with _naming(place):
+                with self._naming(place):
                     contacts.upsert_follower(values=values, proof=self._proof)
             else:
                 rest.append((follower, values))
         if rest:
             in_bulk.change_followers(said=rest, by=self._proof.by, now=self._proof.now)
 
-
-@contextmanager
-def _naming(place: int) -> Iterator[None]:
-    """Let a refusal name the person's place in the list."""
-    try:
-        yield
-    except Refused as error:
-        message: Any = [error.discreet]
-        # an address or a zone is said of the person as a whole
-        if error.field and not isinstance(error, BadAddress | UnknownZone):
-            message = {error.field: message}
-        raise serializers.ValidationError(
-            {"recipients": {str(place): message}}, code=error.cause
-        ) from error
+    @contextmanager
+    def _naming(self, number: int) -> Iterator[None]:
+        """Let a refusal name the place of the person with this number."""
+        place = self._places.format(number)
+        try:
+            yield
+        except Refused as error:
+            field = f"{place}.{error.field}".rstrip(".")
+            if isinstance(error, BadAddress):  # is said of the person as a whole
+                field = place
+            if error.kind is not RefusalKind.VALUE:
+                error.field = field
+                raise
+            raise serializers.ValidationError(
+                {field: [error.discreet]}, code=code_of(error)
+            ) from error
 
 
 class _Known:

@@ -33,6 +33,7 @@ from apps.campaigns.digests import ForDigests, for_digests
 from apps.campaigns.models import Campaign, CampaignState
 from apps.campaigns.review import review
 from apps.content.models import Template
+from apps.lib.refusals import NOT_FOUND
 from apps.notifications.engagement.counts import Attention, engagement
 from apps.notifications.models import Delivery, Notification
 from apps.notifications.reports.balance import Balance, balance, deliveries_behind
@@ -212,7 +213,9 @@ def _named(field: str, rows: Any, id: uuid.UUID) -> Any:
     try:
         return one(rows, uid=id)
     except NotFound:
-        raise serializers.ValidationError({field: ["There is nothing with this id."]}) from None
+        raise serializers.ValidationError(
+            {field: ["There is nothing with this id."]}, code=NOT_FOUND
+        ) from None
 
 
 class OneCampaign(Edited):

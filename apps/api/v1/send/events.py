@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, FieldProblem, Strict, described, one
-from apps.api.errors import flat
+from apps.api.errors import faults_of, flat
 from apps.api.parsing import MomentField
 from apps.api.v1.audience.followers import SOURCE
 from apps.api.v1.audience.people import find_or_add
@@ -20,6 +20,7 @@ from apps.campaigns.events import store
 from apps.campaigns.models import Event, EventOutcome, OutcomeResult
 from apps.followers.consent.record import Proof
 from apps.followers.models import Follower
+from apps.lib.refusals import Refused
 
 ROWS = Event.objects.select_related("follower")
 MOST = 100
@@ -146,15 +147,12 @@ def _event(asked: dict[str, Any], view: Endpoint) -> store.NewEvent:
     person = asked.pop("follower", None)
     if person is None:
         return store.NewEvent(**asked)
-    try:
-        [(follower, _)] = find_or_add(
-            [person],
-            may_write=view.may(Scope.FOLLOWERS_WRITE),
-            proof=Proof(source=SOURCE, by=view.by, now=view.now),
-        )
-    except serializers.ValidationError as error:
-        detail: Any = error.detail  # names the place in a list, and here is none
-        raise serializers.ValidationError({"follower": detail["recipients"]["0"]}) from error
+    follower = find_or_add(
+        person,
+        place="follower",
+        may_write=view.may(Scope.FOLLOWERS_WRITE),
+        proof=Proof(source=SOURCE, by=view.by, now=view.now),
+    )
     return store.NewEvent(follower=follower, **asked)
 
 
@@ -220,8 +218,8 @@ def _checked(given: dict[str, Any], view: Endpoint) -> store.NewEvent | list[dic
             return event
     except serializers.ValidationError as error:
         return list(flat(error.detail))
-    except store.BadEvent as error:
-        return [{"field": error.field, "code": "bad_event", "detail": str(error)}]
+    except Refused as error:
+        return list(faults_of(error))
 
 
 def _results(

@@ -40,7 +40,7 @@ from apps.followers.consent.record import Proof
 from apps.followers.models import Follower
 from apps.inbox.removal import removed_of
 from apps.lib.actor import Actor
-from apps.lib.refusals import NOT_FOUND, WrongState
+from apps.lib.refusals import NOT_FOUND, TOO_MUCH, WrongState
 from apps.lib.sql.compiled_query import Kept
 from apps.notifications import control, replay
 from apps.notifications.accounts.hold_ups import HoldUp, hold_ups_of
@@ -129,7 +129,8 @@ class NotifyIn(WhenIn):
         if tags > MOST_TAGS_OF_NAMED:
             raise serializers.ValidationError(
                 f"All recipients together may bring {MOST_TAGS_OF_NAMED:,} tags; these bring "
-                f"{tags:,}. Make several calls."
+                f"{tags:,}. Make several calls.",
+                code=TOO_MUCH,
             )
         return people
 
@@ -294,7 +295,8 @@ def _crowd(words: list[str], segment: uuid.UUID | None) -> list[Follower]:
                 field: [
                     f"More than {MOST_TAGGED:,} followers are meant. Send them a campaign instead."
                 ]
-            }
+            },
+            code=TOO_MUCH,
         )
     return found
 
