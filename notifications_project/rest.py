@@ -31,6 +31,7 @@ SPECTACULAR = {
         {"name": "Segments", "description": "Saved questions about followers."},
         {"name": "Preferences", "description": "What reaches a follower, when, and why."},
         {"name": "Inbox", "description": "In-app messages of a follower."},
+        {"name": "Exports", "description": "Rows of one kind, taken out in the background."},
         {"name": "Suppressions", "description": "Addresses nothing is sent to."},
         {"name": "Message types", "description": "What followers can subscribe to."},
         {"name": "Templates", "description": "Content with versions and translations."},

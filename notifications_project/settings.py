@@ -340,6 +340,7 @@ EVENT_SUBSCRIBERS = wiring.EVENT_SUBSCRIBERS
 SCHEDULES = wiring.SCHEDULES
 MOVED_TASKS = wiring.MOVED_TASKS
 ENCRYPTED = wiring.ENCRYPTED
+EXPORTS = wiring.EXPORTS
 
 # ------------------------------------------------------------------ API
 REST_FRAMEWORK = rest.REST_FRAMEWORK

@@ -79,6 +79,8 @@ SCHEDULES = {
     "calls from tomorrow": ("apps.lib.queue.announce.free_from_tomorrow", 10),
     "notifications from tomorrow": ("apps.notifications.control.fetch_from_tomorrow", 10),
     "imports to go on": ("apps.followers.imports.run.resume_stalled", 10),
+    "exports to go on": ("apps.followers.exports.write.resume_stalled", 10),
+    "exports to forget": ("apps.followers.exports.write.forget_old", 600),
 }
 
 # Tasks whose calls may still stand in a queue under an older path (lib/queue/moved_tasks.py):
@@ -101,4 +103,14 @@ ENCRYPTED = {
     "provider accounts": ("notifications.ProviderAccount", "settings", ()),
     "addresses": ("followers.Address", "details", ("secret", "old_secret")),  # of webhooks
     "answers of the API": ("api.IdempotentCall", "answer", ()),
+    "exports": ("followers.ExportChunk", "body", ()),
+}
+
+# Kinds of rows that can be taken out (followers/exports/source.py).
+EXPORTS = {
+    "followers": "apps.followers.exports.people.Followers",
+    "segment": "apps.campaigns.audience.export_segment.SegmentMembers",
+    "suppressions": "apps.followers.exports.people.Suppressions",
+    "consent": "apps.followers.exports.people.Consent",
+    "deliveries": "apps.notifications.reports.export_deliveries.Deliveries",
 }

@@ -76,7 +76,7 @@ def files(paths: Sequence[str] = ()) -> list[Path]:
             found.append(path)
         else:
             found += [*path.rglob("*.html"), *path.rglob("*.py")]
-    out = {"migrations", "management", "stock", "api", "demo"}
+    out = {"migrations", "management", "stock", "api", "demo", "seed"}
     return sorted(path for path in found if not out & set(path.parts))
 
 

@@ -4,6 +4,7 @@ from django.urls import URLPattern
 
 from apps.dashboard.administer import api_keys, auth, channels, staff
 from apps.dashboard.audience import (
+    exports,
     followers,
     forecasts,
     imports,
@@ -36,6 +37,7 @@ urlpatterns: list[URLPattern] = [
     *followers.urlpatterns,
     *forecasts.urlpatterns,
     *imports.urlpatterns,
+    *exports.urlpatterns,
     *tags.urlpatterns,
     *segments.urlpatterns,
     *sign_up_forms.urlpatterns,

@@ -67,6 +67,10 @@ class Kind(StrEnum):
     IMPORT_STARTED = "import.started"
     IMPORT_FINISHED = "import.finished"
     IMPORT_FAILED = "import.failed"  # given up; what was imported before stays
+    EXPORT_STARTED = "export.started"  # data says of what, by which filter
+    EXPORT_FINISHED = "export.finished"
+    EXPORT_FAILED = "export.failed"
+    EXPORT_FETCHED = "export.fetched"  # somebody took the file
     TYPE_CHANGED = "notification_type.changed"
     # how many messages one follower gets in a window; data carries before and after
     CAP_CHANGED = "cap.changed"

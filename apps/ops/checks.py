@@ -138,6 +138,7 @@ def wiring_leads_somewhere(app_configs: Any, **kwargs: Any) -> list[Error]:
             for number, path in enumerate(subscribers)
         }
     paths |= {f"SCHEDULES[{name!r}]": path for name, (path, _) in settings.SCHEDULES.items()}
+    paths |= {f"EXPORTS[{kind!r}]": path for kind, path in settings.EXPORTS.items()}
     return [
         error for place, path in paths.items() for error in _leads_somewhere(place, path)
     ] + list(_provider_keys())

@@ -10,6 +10,7 @@ from apps.api.v1.audience import (
     addresses,
     delivery_preferences,
     devices,
+    exports,
     followers,
     inbox,
     preferences,
@@ -49,6 +50,9 @@ class IdConverter:
 
 register_converter(IdConverter, "id")
 VIEWS: dict[str, type[APIView]] = {
+    "exports": exports.Exports,
+    "exports/<id:id>": exports.OneExport,
+    "exports/<id:id>/pages/<int:number>": exports.ExportRows,
     "followers": followers.Followers,
     "followers/tags": followers.BulkTags,
     "followers/bulk": followers.BulkFollowers,

@@ -41,6 +41,7 @@ _SEND = (
 _AUDIENCE = (
     Item(_("Followers"), "dashboard:followers", "people", key="f"),
     Item(_("Imports"), "dashboard:imports", "upload", key="i"),
+    Item(_("Exports"), "dashboard:exports", "download", Capability.SEND),
     Item(_("Sign-up forms"), "dashboard:sign-up-forms", "person-plus"),
     Item(_("Tags"), "dashboard:tags", "tags"),
     Item(_("Segments"), "dashboard:segments", "funnel", key="s"),

@@ -69,8 +69,8 @@ _HEADINGS = {
         "registeredat anmeldedatum angemeldetam датаподписки датарегистрации датадобавления "
         "подписанс"
     ),
-    # the columns that our own file of refused rows begins with
-    "ignore": "line problem",
+    # what our own files have and an import does not read: of refused rows, and of exports
+    "ignore": "line problem followerid unsubscribedat metadata",
 }
 _SUGGESTIONS = {
     heading: target for target, headings in _HEADINGS.items() for heading in headings.split()

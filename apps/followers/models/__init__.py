@@ -11,6 +11,7 @@ from apps.followers.models.consent import (
     Suppression,
     SuppressionReason,
 )
+from apps.followers.models.exports import Export, ExportChunk, ExportState
 from apps.followers.models.imports import Import, ImportedFollower, ImportProblem, ImportState
 from apps.followers.models.people import (
     Address,
@@ -41,6 +42,9 @@ __all__ = [
     "ConsentWording",
     "DigestCadence",
     "DoubtPolicy",
+    "Export",
+    "ExportChunk",
+    "ExportState",
     "Follower",
     "HeldBecause",
     "Import",

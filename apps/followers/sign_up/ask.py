@@ -60,8 +60,8 @@ class Answers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where the answers came from; `proven`: the browser worked for it, as a crowd of them would
-    not.
+    """The place that answers came from; `proven`: the browser worked for it, as a crowd of them
+    would not.
     """
 
     ip: str = ""

@@ -25,7 +25,7 @@ def insert(model: type[Model], source: str, /, **columns: str) -> int:
     defaults = []
     for field in model._meta.concrete_fields:
         column = field.get_attname_column()[1]
-        if column in named or field.primary_key or field.generated:
+        if column is None or column in named or field.primary_key or field.generated:
             continue
         named[column] = "%s"
         defaults.append(field.get_db_prep_save(field.get_default(), connection))

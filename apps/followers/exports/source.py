@@ -1,0 +1,52 @@
+"""A kind of rows that can be taken out."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, Protocol
+
+from django.conf import settings
+from django.utils.functional import Promise
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext
+
+from apps.lib.refusals import NOT_FOUND, Refused
+
+
+class BadExport(Refused):
+    """What is asked for can't be exported; `field` says which part of it."""
+
+
+class ExportSource(Protocol):
+    """How a kind of rows is asked for, counted and read."""
+
+    label: str | Promise
+    columns: Sequence[str]
+
+    def check(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the filter as it is stored. Raises BadExport."""
+
+    def count(self, asked: Mapping[str, Any]) -> int:
+        """Count the rows, for the progress."""
+
+    def rows(
+        self, asked: Mapping[str, Any], *, after: int, most: int
+    ) -> list[tuple[int, dict[str, Any]]]:
+        """Give the next rows by id: each with its id and its values by column, as JSON holds
+        them.
+        """
+
+
+@cache
+def sources() -> dict[str, ExportSource]:
+    """All kinds, by name."""
+    return {name: import_string(path)() for name, path in settings.EXPORTS.items()}
+
+
+def source_of(kind: str) -> ExportSource:
+    """Find a kind. Raises BadExport."""
+    found = sources().get(kind)
+    if found is None:
+        said = gettext("{kind!r} can't be exported. Known: {known}.")
+        words = {"kind": kind, "known": ", ".join(sources())}
+        raise BadExport(said.format(**words), field="kind", cause=NOT_FOUND)
+    return found

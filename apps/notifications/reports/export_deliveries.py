@@ -1,0 +1,99 @@
+"""Deliveries, as they are taken out: who got what, when, and why not."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from apps.followers.exports.people import Rows, moment, only
+from apps.followers.exports.source import BadExport
+from apps.lib.refusals import NOT_FOUND
+from apps.notifications.models import Delivery, Notification
+from apps.notifications.reports.balance import narrow
+
+
+class Deliveries:
+    """Deliveries of all notifications, or of one."""
+
+    label = _("Message log")
+    columns = (
+        "id",
+        "notification",
+        "type",
+        "follower",
+        "external_id",
+        "channel",
+        "address",
+        "status",
+        "reason",
+        "error",
+        "attempts",
+        "created_at",
+        "finished_at",
+        "opened_at",
+        "clicked_at",
+        "acknowledged_at",
+    )
+
+    def check(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        texts = dict.fromkeys(("notification", "status", "channel", "reason"), str)
+        said = only(asked, texts)
+        if "notification" in said and _notification(said["notification"]) is None:
+            raise BadExport(
+                gettext("There is no such notification."), field="filter", cause=NOT_FOUND
+            )
+        return said
+
+    def count(self, asked: Mapping[str, Any]) -> int:
+        return self._asked(asked).count()
+
+    def rows(self, asked: Mapping[str, Any], *, after: int, most: int) -> Rows:
+        related = ("follower", "address", "notification__notification_type")
+        found = self._asked(asked).filter(pk__gt=after).order_by("pk")
+        return [(row.pk, _values(row)) for row in found.select_related(*related)[:most]]
+
+    def _asked(self, asked: Mapping[str, Any]) -> QuerySet[Delivery]:
+        rows = Delivery.objects.all()
+        if "notification" in asked:
+            rows = rows.filter(notification=_notification(asked["notification"]))
+        parts = [asked.get(name, "") for name in ("status", "reason", "channel")]
+        return narrow(rows, *parts)
+
+
+def _notification(text: str) -> Notification | None:
+    try:
+        return Notification.objects.filter(uid=UUID(text)).first()
+    except ValueError:
+        return None
+
+
+def _values(row: Delivery) -> dict[str, Any]:
+    follower = None
+    external_id = None
+    if row.follower:
+        follower = str(row.follower.uid)
+        external_id = row.follower.external_id
+    address = None
+    if row.address:
+        address = row.address.label
+    return {
+        "id": str(row.uid),
+        "notification": str(row.notification.uid),
+        "type": row.notification.notification_type.key,
+        "follower": follower,
+        "external_id": external_id,
+        "channel": row.channel,
+        "address": address,
+        "status": row.status,
+        "reason": row.reason,
+        "error": row.error,
+        "attempts": row.attempts,
+        "created_at": moment(row.created_at),
+        "finished_at": moment(row.finished_at),
+        "opened_at": moment(row.opened_at),
+        "clicked_at": moment(row.clicked_at),
+        "acknowledged_at": moment(row.acknowledged_at),
+    }
