@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable
 from typing import Any, cast
-from zoneinfo import available_timezones
 
 from crispy_forms.helper import FormHelper
 from django import forms
@@ -133,8 +132,8 @@ class WhatIsSentForm(forms.Form):
 
 def zone_names() -> list[str]:
     """List names for the <datalist id="zones"> that ZoneField suggests from."""
-    places = [name for name in available_timezones() if "/" in name]
-    return sorted(name for name in places if not name.startswith(("Etc/", "SystemV/")))
+    places = [name for name in wallclock.zone_names() if "/" in name]
+    return [name for name in places if not name.startswith(("Etc/", "SystemV/"))]
 
 
 def channel_choices(also: Iterable[str] = ()) -> list[tuple[str, str]]:

@@ -1,17 +1,21 @@
 """Check what was typed on the preference page: language, zone, a pause, a reason. Save nothing."""
 
 import datetime as dt
+from functools import cache
 from typing import Any, cast
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.conf import settings
+from django.forms.utils import flatatt
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import get_language_info, gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.followers.models import Follower
 from apps.followers.profile_fields import BadFollower
-from apps.lib.wallclock import instant
+from apps.lib.wallclock import instant, zone_names
 from apps.subscriptions.wording import REASONS
 
 # The rest of the IANA list are old names and offsets.
@@ -30,13 +34,37 @@ _AREAS = (
 _MORNING = dt.time(8)  # when a pause of days ends
 
 
+class _PlaceSelect(forms.Select):
+    """A choice among all places. Django's own renders a template for each of its 450 options:
+    more than all the rest of the page.
+    """
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        attributes = self.build_attrs(self.attrs, {**(attrs or {}), "name": name})
+        options = [_option(each, label, value or "") for each, label in self.choices]
+        inside = SafeString("".join(options))
+        return format_html("<select{}>{}</select>", flatatt(attributes), inside)
+
+
+def _option(value: Any, label: Any, chosen: str) -> SafeString:
+    """Write an option, or the options of a part of the world; `value` is its name then."""
+    if isinstance(label, list):
+        options = [_option(name, place, chosen) for name, place in label]
+        inside = SafeString("".join(options))
+        return format_html('<optgroup label="{}">{}</optgroup>', value, inside)
+    selected = ""
+    if value == chosen:
+        selected = SafeString(" selected")
+    return format_html('<option value="{}"{}>{}</option>', value, selected, label)
+
+
 class Fields(forms.Form):
     """Language and time zone, together or one of them. What the follower has now is always among
     the choices.
     """
 
     language = forms.ChoiceField(label=_("Language"), required=False)
-    time_zone = forms.ChoiceField(label=_("Time zone"), required=False)
+    time_zone = forms.ChoiceField(label=_("Time zone"), required=False, widget=_PlaceSelect)
 
     def __init__(self, *args: Any, follower: Follower, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -124,17 +152,23 @@ def _languages(current: str) -> list[tuple[str, str]]:
 
 
 def _zones(current: str) -> list[tuple[str, Any]]:
-    groups: dict[str, list[tuple[str, str]]] = {area: [] for area in _AREAS}
-    for name in sorted(available_timezones()):
-        area, _slash, place = name.partition("/")
-        if place and area in groups:
-            groups[area].append((name, place.replace("_", " ").replace("/", " / ")))
-    known = {name for names in groups.values() for name, _label in names}
+    groups = _places()
     other = []
-    if current and current not in known:
+    if current and current not in {name for _area, places in groups for name, _label in places}:
         other = [(current, current)]
     return [
         ("", _("Same as this site (%(zone)s)") % {"zone": settings.TIME_ZONE}),
         *other,
-        *groups.items(),
+        *groups,
     ]
+
+
+@cache
+def _places() -> list[tuple[str, list[tuple[str, str]]]]:
+    """List what each part of the world has: names of zones, with what a person reads."""
+    groups: dict[str, list[tuple[str, str]]] = {area: [] for area in _AREAS}
+    for name in zone_names():
+        area, _slash, place = name.partition("/")
+        if place and area in groups:
+            groups[area].append((name, place.replace("_", " ").replace("/", " / ")))
+    return list(groups.items())
