@@ -166,6 +166,7 @@ def querystring_of(**values: Any) -> str:
 
 
 @register.simple_tag
+@cache
 def zone_list() -> SafeString:
     """Zones to choose from, needed once on a page that has a ZoneField."""
     names = [(name,) for name in zone_names()]
