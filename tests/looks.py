@@ -1,8 +1,8 @@
 """Pages in Chromium: watched, logged in, and asked what is wrong with how they look."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
@@ -11,13 +11,21 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from apps.accounts.models import User
 from tests.patience import PATIENCE
 
+Scheme = Literal["light", "dark"]
+Look = tuple[int, Scheme]
+
 expect.set_options(timeout=PATIENCE * 1000)
+AXE = Axe().axe_script
 WCAG = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
 # Only the violations: the list of all that is well is long to make and to carry over. Frames are
 # other documents, without axe in them: it would wait half a second for each to answer.
 RUN = """tags => axe.run({runOnly: tags, resultTypes: ["violations"], iframes: false}).then(
     found => found.violations.map(
         each => [each.id, each.nodes.slice(0, 3).map(node => node.target)]))"""
+# Width and colours, each in one way unlike the one before.
+LOOKS: tuple[Look, ...] = ((1440, "light"), (1440, "dark"), (390, "dark"), (390, "light"))
+# Media queries are heard of when the next frame is made.
+FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
 @contextmanager
@@ -71,8 +79,40 @@ def faults(page: Page, *, tags: tuple[str, ...] = WCAG) -> list[Any]:
     Parts that htmx fetches are waited for.
     """
     settled(page)
-    page.evaluate(Axe().axe_script)
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE)
     found: list[Any] = page.evaluate(RUN, list(tags))
     if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
         found.append("too wide")
+    return found
+
+
+def wear(page: Page, look: Look) -> None:
+    """Show the page in this width and these colours; whether it is open or opened next."""
+    width, scheme = look
+    page.set_viewport_size({"width": width, "height": 900})
+    # no colour is on its way to another while somebody looks
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.evaluate(FRAMES)
+
+
+def rounds(looks: Sequence[Look] = LOOKS) -> Iterator[list[Look]]:
+    """Give all looks for each page in turn, so that each is the first, in which a page opens,
+    as often as the others.
+    """
+    turned = list(looks)
+    while True:
+        yield list(turned)
+        turned.append(turned.pop(0))
+
+
+def faults_in(page: Page, looks: Sequence[Look], *, tags: tuple[str, ...] = WCAG) -> dict[str, Any]:
+    """The faults of a page that is open, by look: it is loaded once and looked at in each."""
+    found = {}
+    for look in looks:
+        wear(page, look)
+        theme = page.get_attribute("html", "data-bs-theme")
+        assert theme in (None, look[1]), "public pages ask the system, those of staff are told"
+        if here := faults(page, tags=tags):
+            found[str(look)] = here
     return found

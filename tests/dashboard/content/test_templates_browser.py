@@ -20,6 +20,7 @@ from tests.notifications.world import drain, tell
 from tests.receiver import Receiver
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+TWO: list[looks.Look] = [(1440, "light"), (390, "dark")]
 WRONG = {
     "email": {"subject": "Заказ", "html": "<h1>Заказ</h1>\n<p>{{ folower.name }}</p>"},
     "in_app": {"title": "Заказ"},
@@ -98,9 +99,8 @@ def test_the_preview_follows_the_choices_and_sends_a_real_test(
     page.get_by_role("article", name="In-app message").wait_for()
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 390)])
 def test_no_page_of_content_and_deliveries_has_a_fault(
-    page: Page, letter: Template, anna: Any, boris: Any, receiver: Receiver, scheme: Any, width: int
+    page: Page, letter: Template, anna: Any, boris: Any, receiver: Receiver
 ) -> None:
     receiver.answers["RCPT"] = "550 5.1.1 No such user"
     notification: Notification = tell(
@@ -127,13 +127,12 @@ def test_no_page_of_content_and_deliveries_has_a_fault(
             "dashboard:channel-account", args=[ProviderAccount.objects.get(channel="email").uid]
         ),
     }
-    page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size({"width": width, "height": 900})
     faults = {}
-    for name, path in paths.items():
+    for (name, path), round_ in zip(paths.items(), looks.rounds(TWO), strict=False):
+        looks.wear(page, round_[0])
         page.goto(path)
         if name == "template":
             page.get_by_role("tab", name="Русский").click()
-        if found := looks.faults(page):
+        if found := looks.faults_in(page, round_):
             faults[name] = found
     assert faults == {}
