@@ -24,14 +24,16 @@ def until(
     While `progress` gives other answers than before, something moves, and the patience begins anew.
     """
     moved = progress()
-    deadline = time.monotonic() + PATIENCE
+    began = time.monotonic()
+    deadline = began + PATIENCE
     while time.monotonic() < deadline:
         if value := condition():
             return value
         if (now := progress()) != moved:
             moved = now
             deadline = time.monotonic() + PATIENCE
-        time.sleep(0.05)
+        waited = time.monotonic() - began
+        time.sleep(min(max(waited / 20, 0.01), 0.2))  # what takes long is asked for less often
     raise AssertionError(f"Not within {PATIENCE:g} s: {what}")
 
 

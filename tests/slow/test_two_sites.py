@@ -40,6 +40,11 @@ lifecycle.send_now(campaign=message, by=TESTER, now=now)
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.reported]
 
 
+def count(folder: Path) -> int:
+    """How many mails are in the mailbox. It is asked for all the time: no mail is read for it."""
+    return len(list((folder / "mailbox").glob("*.eml")))
+
+
 def arrived(folder: Path) -> Counter[str]:
     """Mails in the mailbox by the domain of who they are for."""
     letters = store.letters(folder / "mailbox")
@@ -84,9 +89,9 @@ def test_two_sites_started_in_the_same_second_have_each_their_own_mails(tmp_path
             python(folder, "-c", SEND)
         for folder in folders:
             until(
-                lambda folder=folder: arrived(folder).total() >= MAILS,
+                lambda folder=folder: count(folder) >= MAILS,
                 "its mails have arrived",
-                progress=lambda folder=folder: arrived(folder).total(),
+                progress=lambda folder=folder: count(folder),
             )
         for run in runs:
             run.send_signal(signal.SIGINT)
