@@ -3,21 +3,20 @@
 from typing import Any
 
 import pytest
-from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft4Validator
 from openapi_schema_validator import OAS30Validator
 from openapi_spec_validator import OpenAPIV30SpecValidator
 from rest_framework.test import APIClient
 
 from apps.api.document.patterns import VISIBLE
+from tests.api import openapi
 
 LISTS = 23
 
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    made: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
-    return made
+    return openapi.whole()
 
 
 def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:

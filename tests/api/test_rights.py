@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
 
 from apps.accounts.permissions import Scope
@@ -15,6 +14,7 @@ from apps.api.v1.urls import VIEWS
 from apps.followers.models import Follower, Tag
 from apps.lib.ids import uuid7
 from apps.notifications.models import Delivery, DeliveryEvent
+from tests.api import openapi
 from tests.api.world import make_client, send_letter
 from tests.make import make_template, make_type
 
@@ -49,7 +49,7 @@ OWN = {
 
 def bodies() -> Iterator[tuple[str, str, str, Any]]:
     """Method, address, field and value of whatever a body can name."""
-    document = SchemaGenerator().get_schema(request=None, public=True)
+    document = openapi.whole()
     schemas = document["components"]["schemas"]
     for address, view in VIEWS.items():
         plain = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", address)
