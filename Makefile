@@ -34,7 +34,7 @@ fmt: tools ## Put code and templates into shape
 	@find templates -name '*.html' | xargs .venv/bin/djade --target-version 5.2
 
 clean: ## Remove what can be made again; var/ (your data) and .env stay
-	@rm -rf .venv .venv-next .venv-fuzz .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .venv-next .venv-fuzz .pytest_cache .ready_database .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Secrets of this machine's development site, written once.

@@ -36,7 +36,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTHING_CHOSEN = 5  # pytest's exit code
 REPORTED = r"^reported cases: (\d+)$"  # what tests/conftest.py says at the end
 TOOK = r"^ *([\d.]+)s (?:setup|call|teardown) +(\S+)"  # a line of pytest's --durations
-HALVES = ("not once and even", "not once and not even")  # of the files (tests/conftest.py)
+HALVES = ("even", "odd")  # of the files (tests/conftest.py)
 SLOWEST = 10  # tests that are named at the end
 
 
@@ -131,11 +131,14 @@ def check(run: Run, commands: Mapping[str, Sequence[str]]) -> list[Part]:
     return [run.part(name, command, **environment) for name, command in commands.items()]
 
 
-def suite(run: Run, name: str, url: str, marks: str, words: Sequence[str]) -> Part:
+def suite(
+    run: Run, name: str, url: str, marks: str, words: Sequence[str], *, files: str = ""
+) -> Part:
+    """Run the tests that have the marks, of the named `files` (tests/conftest.py) or of all."""
     var_dir = Path(tempfile.mkdtemp(prefix="var-", dir=run.folder))
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no"]
     command += [f"--durations={2 * SLOWEST}", *words]
-    environment = {"DATABASE_URL": url, "VAR_DIR": str(var_dir)}
+    environment = {"DATABASE_URL": url, "VAR_DIR": str(var_dir), "FILES": files}
     if not words:
         environment[covered.VARIABLE] = str(run.folder / "covered")
     return run.part(name, [*command, "-m", marks], **environment)
@@ -161,6 +164,8 @@ def _server(run: Run) -> Iterator[str]:
 
 def main(words: Sequence[str]) -> int:
     started = time.monotonic()
+    # The suites start some hundred programs: where no bytecode may be kept, each compiles us anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     chosen_checks: Sequence[str] = ()
     if next_django.FLAG in words:
         if not next_django.is_running():
@@ -183,7 +188,7 @@ def main(words: Sequence[str]) -> int:
             os.environ["CHROMIUM"] = chromium.find() or chromium.install()
         given = os.environ.get("DATABASE_URL", "")
         if given.startswith(("postgres://", "postgresql://")):
-            on_postgres = {given: "not once"}
+            on_postgres = {given: ""}
         else:
             on_postgres = {stack.enter_context(_server(run)): half for half in HALVES}
         name = postgres.version(next(iter(on_postgres)))
@@ -199,20 +204,29 @@ def main(words: Sequence[str]) -> int:
             here = "not browser"
             there = "not browser"
         small = f"sqlite:///{folder}/test.sqlite3"
-        with ThreadPoolExecutor(3) as pool:
-            # beside the two, because mostly they wait for processes to start and end;
-            # then the rest that runs once
+        # One more than there are processors, because now and then each waits.
+        at_once = max(2, os.cpu_count() or 2) + 1
+        with ThreadPoolExecutor(at_once) as pool:
+            # first, because mostly they wait for processes to start and end
             programs = pool.submit(
-                suite, run, "Programs once", small, f"({here}) and once and slow", words
+                suite,
+                run,
+                "Programs once",
+                small,
+                f"({here}) and once and slow",
+                words,
+                files="slow",
             )
             parts = [programs]
+            marks = f"({there}) and not once"
             for number, (url, half) in enumerate(on_postgres.items(), start=1):
                 title = f"{name}, {number} of {len(on_postgres)}"
-                parts.append(pool.submit(suite, run, title, url, f"({there}) and {half}", words))
+                parts.append(pool.submit(suite, run, title, url, marks, words, files=half))
             checked = check(run, checks.commands(chosen_checks))
+            marks = f"({here}) and not once"
             for number, half in enumerate(HALVES, start=1):
                 title = f"SQLite {sqlite3.sqlite_version}, {number} of {len(HALVES)}"
-                parts.append(pool.submit(suite, run, title, small, f"({here}) and {half}", words))
+                parts.append(pool.submit(suite, run, title, small, marks, words, files=half))
             once = f"({here}) and once and not slow"
             parts.append(pool.submit(suite, run, "Run once", small, once, words))
             suites = [part.result() for part in parts]

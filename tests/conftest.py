@@ -1,15 +1,21 @@
 """A cast of people, and no internet."""
 
 import gc
+import itertools
+import logging
 import os
 import socket
 import zlib
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
 from django.db import connections
+from django.test import TransactionTestCase
+from django.test.utils import teardown_databases
 from django.utils import translation
 from playwright.sync_api import Browser, sync_playwright
 
@@ -23,7 +29,7 @@ from apps.notifications.books import sleep
 from apps.notifications.digests import flush
 from apps.notifications.sending import sender as sending_sender
 from apps.notifications.sending import shift
-from tests import chromium
+from tests import chromium, ready, slate
 from tests.make import make_follower, make_staff
 from tests.notifications.world import make_accounts
 from tests.patience import PATIENCE
@@ -35,6 +41,7 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("patient")
 
+ROOT = Path(__file__).parent.parent
 _connect = socket.socket.connect
 
 
@@ -47,14 +54,38 @@ def _only_this_machine(self: socket.socket, address: Any) -> None:
 _DATABASE = {"db", "transactional_db", "live_server"}
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest's own, which looks at -m
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that asks for no database gets none (pytest-django sees to it),
-    so it need not run on each. Half of the files are `even`, for two runs side by side.
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out the files that are of another part of the run (tests/both.py).
+
+    The variable FILES says which are of this one: half of them, "even" or "odd", or those that
+    start programs, "slow". To read files only to deselect all of their tests takes half a minute.
     """
+    if _is_ours(collection_path, os.environ.get("FILES", "")):
+        return None
+    return True
+
+
+@cache
+def _is_ours(path: Path, files: str) -> bool:
+    if not files or path.suffix != ".py":
+        return True
+    if files == "slow":
+        return b"mark.slow" in path.read_bytes()
+    name = path.relative_to(ROOT).as_posix()
+    return (zlib.crc32(name.encode()) % 2 == 0) == (files == "even")
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest's own, which looks at -m
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A test that asks for no database gets none (pytest-django sees to it),
+    so it need not run on each.
+    """
+    files = os.environ.get("FILES", "")
+    others = [item for item in items if not _is_ours(item.path, files)]
+    if others:  # their files were named, and so are read
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if _is_ours(item.path, files)]
     for item in items:
-        if zlib.crc32(item.location[0].encode()) % 2 == 0:
-            item.add_marker("even")
         asks = item.get_closest_marker("django_db") or _DATABASE & set(
             getattr(item, "fixturenames", ())
         )
@@ -78,27 +109,72 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.write_line(f"reported cases: {reported}")
 
 
-@pytest.fixture(autouse=True)
-def no_internet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket.socket, "connect", _only_this_machine)
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
+    """Stand in for pytest-django's, which migrates each time."""
+    with django_db_blocker.unblock():
+        made = ready.make()
+    yield
+    with django_db_blocker.unblock():
+        teardown_databases(made, verbosity=0)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_internet() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", _only_this_machine)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_slate() -> Iterator[None]:
+    """A test that commits is followed by an emptying of what it filled, not of every table."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda self: slate.wipe())
+        yield
+
+
+@pytest.fixture(scope="session")
+def var_dirs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Give a path for each test; whoever writes there makes the folder.
+
+    Most tests never write. A folder made and numbered for each of them (`tmp_path`) costs more
+    the more there are.
+    """
+    folder = tmp_path_factory.mktemp("var")
+    return (folder / str(number) for number in itertools.count())
 
 
 @pytest.fixture(autouse=True)
-def var_dir(settings: Any, tmp_path: Any) -> None:
-    settings.MEDIA_ROOT = tmp_path / "files"
-    settings.JOURNAL_DIR = tmp_path / "journal"
+def var_dir(settings: Any, var_dirs: Iterator[Path]) -> None:
+    folder = next(var_dirs)
+    settings.MEDIA_ROOT = folder / "files"
+    settings.JOURNAL_DIR = folder / "journal"
 
 
-@pytest.fixture(autouse=True)
-def nothing_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def nothing_is_cut_short() -> Iterator[None]:
     """Tasks of tests are over when nothing is left to do, however long that takes here."""
-    for module in (sending_sender, flush, replay, sleep, imports_run, launch, run_rules):
-        name = "WORK_SECONDS"
-        if module is imports_run:
-            name = "RUN_SECONDS"
-        monkeypatch.setattr(module, name, PATIENCE)
-    for module in (sending_sender, shift):
-        monkeypatch.setattr(module, "PATIENCE", PATIENCE)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (sending_sender, flush, replay, sleep, launch, run_rules):
+            patch.setattr(module, "WORK_SECONDS", PATIENCE)
+        patch.setattr(imports_run, "RUN_SECONDS", PATIENCE)
+        for module in (sending_sender, shift):
+            patch.setattr(module, "PATIENCE", PATIENCE)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_silenced() -> Iterator[None]:
+    """A library that sets up logging as it likes disables our loggers, and the tests that come
+    later hear nothing.
+    """
+    yield
+    loggers = logging.root.manager.loggerDict
+    silenced = [name for name, each in loggers.items() if getattr(each, "disabled", False)]
+    for name in silenced:
+        logging.getLogger(name).disabled = False
+    assert silenced == [], "this test disabled loggers"
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from apps.content.lint import problems, sample_data
 from apps.content.models import Template
 from apps.content.render import Rendered, compiled
 from tests.make import TESTER
+from tests.shared import shared
 
 NOW = dt.datetime(2026, 11, 21, 9, 0, tzinfo=dt.UTC)
 FULL_SET = [
@@ -37,9 +39,17 @@ FULL_SET = [
 UNMADE = re.compile(r"\{\{|\{%|%\}|\}\}|liquid\d+x|None|\[\{")
 
 
+@pytest.fixture(scope="module")
+def library(django_db_setup: None, django_db_blocker: Any) -> Iterator[list[Template]]:
+    with shared(django_db_blocker):
+        with django_db_blocker.unblock():
+            templates = stock.install(by=TESTER, now=NOW)
+        yield templates
+
+
 @pytest.fixture
-def installed(db: None) -> list[Template]:
-    return stock.install(by=TESTER, now=NOW)
+def installed(library: list[Template], db: None) -> list[Template]:
+    return library
 
 
 def person(language: str, *, name: str = "Anna Weber", unsubscribe: bool = True) -> dict[str, Any]:
