@@ -29,6 +29,7 @@ ROWS = (
     "planning",
     "lanes",
     "notify",
+    "overload",
     "build",
     "books",
 )

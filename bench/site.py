@@ -91,7 +91,7 @@ def web(folder: Path, port: int) -> Iterator[Program]:
         "--workers",
         "2",
         "--blocking-threads",
-        "4",
+        "64",
     ]
     command = python(
         "-m", "granian", *words, "--log-level", "warning", "notifications_project.wsgi:application"

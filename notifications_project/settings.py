@@ -77,6 +77,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "apps.subscriptions.tracking.straight",
+    "apps.api.straight.straight",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "apps.lib.network.no_store.no_store",
     "csp.middleware.CSPMiddleware",
@@ -348,6 +349,11 @@ SPECTACULAR_SETTINGS = rest.SPECTACULAR
 API_CALLS_PER_MINUTE = env.integer(
     "API_CALLS_PER_MINUTE", 600, least=1
 )  # of each key, and of each member of staff
+# Of one web process: how many requests it works on at once, each with a database connection; and
+# how many calls that may be refused (notify, events) wait for that. The web server has a thread for
+# all of them and some more.
+REQUESTS_AT_ONCE = env.integer("REQUESTS_AT_ONCE", 4, least=1)
+REQUESTS_WAITING = env.integer("REQUESTS_WAITING", 48)
 IDEMPOTENCY_HOURS = env.integer(
     "IDEMPOTENCY_HOURS", 24, least=24
 )  # how long an answer can be asked for again

@@ -251,7 +251,7 @@ def test_a_wired_schedule_can_be_called(name: str) -> None:
 KEPT_TO_ONE_MODULE = {
     "apps/lib/sql/undocumented.py": (
         r"sql_with_params|get_compiler|klass_info|get_related_populators|wrap_database_errors"
-        r"|_fetch_mode"
+        r"|_fetch_mode|health_check_done|inc_thread_sharing"
     ),
     "apps/content/liquid/undocumented.py": r"logical\._|_escape_inner|\b_to_iter",
 }

@@ -4,11 +4,17 @@ from collections.abc import Sequence
 
 from apps.accounts.models import AuditEntry
 from apps.lib.facts import Fact
+from apps.lib.sql.kept_insert import KeptInsert
+
+_ENTRIES = KeptInsert(AuditEntry)
 
 
 def record(facts: Sequence[Fact]) -> None:
     """Wired to all facts in notifications_project/wiring.py."""
-    AuditEntry.objects.bulk_create(map(_entry, facts))
+    if len(facts) == 1:
+        _ENTRIES.store(_entry(facts[0]))
+    else:
+        AuditEntry.objects.bulk_create(map(_entry, facts))
 
 
 def _entry(fact: Fact) -> AuditEntry:

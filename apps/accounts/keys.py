@@ -26,7 +26,9 @@ PREFIX_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"  # 8 of these: 40 bits
 # The exact moment of every call is nobody's business and would be a write per call.
 LAST_USED_EVERY = dt.timedelta(minutes=1)
 _BY_PREFIX = Kept(
-    lambda prefix: ApiKey.objects.filter(prefix=prefix).select_related("created_by"), "prefix"
+    lambda prefix: ApiKey.objects.filter(prefix=prefix).select_related("created_by"),
+    "prefix",
+    remembers=True,
 )
 
 
@@ -116,12 +118,7 @@ def authenticate(secret: str, *, now: dt.datetime) -> ApiKey:
 
     `last_used_at` moves at most once a minute.
     """
-    prefix = secret.removeprefix(PREFIX).partition("_")[0]
-    # An over-long prefix (or a NUL, which PostgreSQL refuses) is nobody's; don't ask the database.
-    known = len(prefix) == 8 and prefix.isascii() and prefix.isalnum()
-    key = None
-    if known:
-        key = _BY_PREFIX.first(prefix=prefix)
+    key = meant(secret)
     expected = "0" * 64
     if key:
         expected = key.hashed
@@ -144,6 +141,15 @@ def authenticate(secret: str, *, now: dt.datetime) -> ApiKey:
     if key.last_used_at is None or key.last_used_at <= now - LAST_USED_EVERY:
         ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
     return key
+
+
+def meant(secret: str) -> ApiKey | None:
+    """Find the key whose first part this text has; whether it is the key's text is not asked."""
+    prefix = secret.removeprefix(PREFIX).partition("_")[0]
+    # An over-long prefix (or a NUL, which PostgreSQL refuses) is nobody's; don't ask the database.
+    if len(prefix) == 8 and prefix.isascii() and prefix.isalnum():
+        return _BY_PREFIX.first(prefix=prefix)
+    return None
 
 
 def rights_of(key: ApiKey) -> frozenset[Scope]:

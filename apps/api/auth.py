@@ -14,6 +14,7 @@ from rest_framework.request import Request
 
 from apps.accounts import keys
 from apps.accounts.actors import key_actor, of_user
+from apps.accounts.models import ApiKey
 from apps.accounts.permissions import Scope, role_of, scopes_of_role
 from apps.lib.actor import Actor
 from apps.lib.network.client_ip import client_ip
@@ -47,11 +48,16 @@ def caller_of(request: Request) -> Caller:
     return cast(Caller, request.auth)  # the stubs expect a Token of REST framework's own
 
 
+def name_of(key: ApiKey) -> str:
+    """The name under which a key's allowance and answers are kept."""
+    return f"key:{key.uid}"
+
+
 class ApiKeyAuthentication(BaseAuthentication):
     """Bearer keys: `Authorization: Bearer car_live_…`."""
 
     def authenticate(self, request: Request) -> tuple[AnonymousUser, Caller] | None:
-        header = request.headers.get("Authorization", "")
+        header = request.META.get("HTTP_AUTHORIZATION", "")
         if not header:
             return None
         scheme, _, secret = header.partition(" ")
@@ -63,7 +69,7 @@ class ApiKeyAuthentication(BaseAuthentication):
             raise AuthenticationFailed(str(error)) from error
         scopes = keys.rights_of(key)
         lost = frozenset(key.scopes) - scopes
-        caller = Caller(key_actor(key, request), scopes, f"key:{key.uid}", lost)
+        caller = Caller(key_actor(key, request), scopes, name_of(key), lost)
         return AnonymousUser(), caller
 
     def authenticate_header(self, request: Request) -> str:

@@ -8,6 +8,7 @@ from functools import cache, cached_property, partial
 from typing import Any, ClassVar, TypeVar
 
 from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ValidationError as DjangoValidationError
 from django.core.validators import MaxLengthValidator, MinLengthValidator
 from django.db.models import Model, QuerySet
 from django.utils import timezone, translation
@@ -15,6 +16,7 @@ from django.views.decorators.gzip import gzip_page
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
+from rest_framework.fields import SkipField, empty, get_error_detail
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -25,7 +27,7 @@ from apps.api import idempotency
 from apps.api.auth import caller_of
 from apps.api.limits import PerCaller, headers_of
 from apps.api.paging import PARAMETERS, CursorPages, page_query
-from apps.api.refusals import KEY_HEADER, MEDIA_TYPE, Changed, NoSuchAddress
+from apps.api.refusals import KEY_META, MEDIA_TYPE, Changed, NoSuchAddress
 from apps.lib.actor import Actor
 from apps.lib.ids import uuid7
 
@@ -69,13 +71,46 @@ class Strict(serializers.Serializer[Any]):
         return fields
 
     def to_internal_value(self, data: Any) -> Any:
-        values = super().to_internal_value(data)
-        known = [name for name, field in self.fields.items() if not field.read_only]
-        if unknown := [name for name in data if name not in known]:
-            fields = ", ".join(known) or "none"
-            said = [f"There is no field of this name here. Fields are: {fields}."]
+        """Check what was sent, what is missed, and what has a default.
+
+        To ask each of thirty fields that were left out whether it may be took longer than to check
+        the others.
+        """
+        if not isinstance(data, dict):
+            return super().to_internal_value(data)
+        values: dict[str, Any] = {}
+        errors: dict[str, Any] = {}
+        fields = self.fields.fields  # the dict itself
+        for name, field in fields.items():
+            if name in data or field.required or field.default is not empty:
+                self._take(field, data, values, errors)
+        if errors:
+            raise serializers.ValidationError(errors)
+        if unknown := [name for name in data if name not in fields or fields[name].read_only]:
+            known = [name for name, field in fields.items() if not field.read_only]
+            told = ", ".join(known) or "none"
+            said = [f"There is no field of this name here. Fields are: {told}."]
             raise serializers.ValidationError(dict.fromkeys(unknown, said), code="unknown_field")
         return values
+
+    def _take(
+        self, field: Any, data: dict[str, Any], values: dict[str, Any], errors: dict[str, Any]
+    ) -> None:
+        """Put a field's value among the values, or what is wrong with it among the errors."""
+        if field.read_only:
+            return
+        try:
+            value = field.run_validation(field.get_value(data))
+            if own := getattr(self, f"validate_{field.field_name}", None):
+                value = own(value)
+        except serializers.ValidationError as error:
+            errors[field.field_name] = error.detail
+        except DjangoValidationError as error:
+            errors[field.field_name] = get_error_detail(error)
+        except SkipField:
+            pass
+        else:
+            self.set_value(values, field.source_attrs, value)
 
 
 @cache
@@ -84,11 +119,26 @@ def _fields_of(serializer: type[Strict]) -> Any:
     return super(Strict, made).fields
 
 
+@cache
+def _sources(serializer: type[Strict]) -> dict[str, str]:
+    """The caller's word for each value, by ours."""
+    return {str(field.source): name for name, field in _fields_of(serializer).items()}
+
+
 class OnlyJson(DefaultContentNegotiation):
     """JSON whatever is asked: `?format=` is an unknown field like any other."""
 
     def filter_renderers(self, renderers: Any, format: str) -> Any:
         return renderers
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
+        """Take the one there is for those who ask for it or for anything; others are read, and so
+        are parameters.
+        """
+        asked = request.META.get("HTTP_ACCEPT", "*/*")
+        if asked in ("*/*", "application/json") and not request.META.get("QUERY_STRING"):
+            return renderers[0], renderers[0].media_type
+        return super().select_renderer(request, renderers, format_suffix)
 
 
 class Endpoint(APIView):
@@ -104,6 +154,7 @@ class Endpoint(APIView):
     content_negotiation_class = OnlyJson
     cost = 1  # calls of the caller's allowance that one request takes
     one_transaction = True  # with an Idempotency-Key: the work and its answer are stored together
+    _needed: Mapping[str, Scope] | None = None  # what the body was looked through for last
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
@@ -125,9 +176,9 @@ class Endpoint(APIView):
         if request.method not in idempotency.METHODS:
             return
         name = request.method.lower()
-        if "If-Match" in request.headers:
+        if "HTTP_IF_MATCH" in request.META:
             self.compare_first(name)
-        if KEY_HEADER in request.headers:
+        if KEY_META in request.META:
             setattr(self, name, partial(idempotency.once, self, getattr(self, name)))
 
     def compare_first(self, name: str) -> None:
@@ -153,9 +204,11 @@ class Endpoint(APIView):
 
     def body(self, serializer: type[Strict], **options: Any) -> dict[str, Any]:
         """The request's body, checked; only what was sent and what has a default."""
-        self._need_for(serializer.naming)  # of addresses that are not described
-        given = serializer(data=self.request.data, **options)
-        self.names.update({str(field.source): name for name, field in given.fields.items()})
+        data = self.request.data
+        if serializer.naming is not self._needed:  # of addresses that are not described
+            self._need_for(serializer.naming)
+        given = serializer(data=data, **options)
+        self.names.update(_sources(serializer))
         given.is_valid(raise_exception=True)
         values: dict[str, Any] = given.validated_data
         return values
@@ -170,8 +223,12 @@ class Endpoint(APIView):
             raise PermissionDenied(lacks)
 
     def _need_for(self, naming: Mapping[str, Scope]) -> None:
+        self._needed = naming
+        if not naming:
+            return
+        data = self.request.data
         for place, scope in naming.items():
-            if _says(self.request.data, place.split(".")):
+            if _says(data, place.split(".")):
                 self.need(scope, place)
 
     def query(self, serializer: type[Strict] = Strict) -> dict[str, Any]:
@@ -271,6 +328,8 @@ _SOMETIMES = {
     400: "A value can't be taken; `errors` says which.",
     404: "Unknown id.",
     409: "The state of things forbids it; `detail` says what to do.",
+    429: "Allowance spent, or more calls come than this site can take; `Retry-After` says for how "
+    "long. Of the second kind are those of type `urn:carillon:problem:overloaded`.",
 }
 View = TypeVar("View", bound=Callable[..., Any])
 _BODILESS: set[Callable[..., Any]] = set()  # methods that write and take no body

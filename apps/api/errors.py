@@ -169,7 +169,8 @@ def _kebab(kind: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "-", kind).lower()
 
 
-def _body(status: int, kind: str, detail: str) -> dict[str, Any]:
+def problem(status: int, kind: str, detail: str) -> dict[str, Any]:
+    """The body of a refusal that is about no field."""
     return {
         "type": f"urn:carillon:problem:{_kebab(kind)}",
         "title": TITLES[status],
@@ -185,7 +186,7 @@ def _respond(
     errors: list[dict[str, str]] | None = None,
     headers: Any = None,
 ) -> Response:
-    body = _body(status, kind, detail)
+    body = problem(status, kind, detail)
     if errors:
         body["errors"] = errors
     given = headers or {}

@@ -27,9 +27,10 @@ from rest_framework.response import Response
 
 from apps.api.auth import caller_of
 from apps.api.models import IdempotentCall
-from apps.api.refusals import KEY_HEADER, BadIdempotencyKey, KeyReused, StillRunning
+from apps.api.refusals import KEY_META, BadIdempotencyKey, KeyReused, StillRunning
 from apps.lib.crypto import decrypt, encrypt
-from apps.lib.sql.prepared import run_prepared
+from apps.lib.sql.compiled_query import Kept
+from apps.lib.sql.prepared import NO_WAIT, run_prepared
 
 METHODS = ("POST", "PUT", "PATCH", "DELETE")
 LONGEST = 255
@@ -38,6 +39,10 @@ LONGEST = 255
 LOCK = dt.timedelta(minutes=5)
 _TABLE = IdempotentCall._meta.db_table
 _COLUMNS = "scope, body, request_id, answer, locked_until, created_at"
+
+_ANSWERED = Kept(
+    lambda scope: IdempotentCall.objects.filter(scope=scope, status__isnull=False), "scope"
+)
 
 
 class Repeatable(Protocol):
@@ -94,18 +99,30 @@ def forget(*, now: dt.datetime) -> None:
     ).delete()
 
 
+def scope_of(*, caller: str, method: str, path: str, key: str) -> str:
+    """What a key belongs to, as it is stored. The ids are part of the path, so that a key which is
+    used for two campaigns is two keys.
+    """
+    return _digest("\n".join((caller, method, path, key)))
+
+
+def is_answered(scope: str) -> bool:
+    """Whether the answer to the call with this key is kept."""
+    return _ANSWERED.first(scope=scope) is not None
+
+
 def _call(view: Repeatable, request: Request) -> IdempotentCall:
-    key = request.headers[KEY_HEADER].strip()
+    key = request.META[KEY_META].strip()
     if not 1 <= len(key) <= LONGEST or not (key.isascii() and key.isprintable()):
         raise BadIdempotencyKey(
             f"Send 1 to {LONGEST} printable ASCII characters, for example a UUID, "
             "or no such header."
         )
-    # the ids are part of the path, so a key that is used for two campaigns is two keys
-    scope = "\n".join((caller_of(request).name, str(request.method), request.path, key))
+    caller = caller_of(request).name
+    scope = scope_of(caller=caller, method=str(request.method), path=request.path, key=key)
     body = json.dumps(request.data, sort_keys=True, separators=(",", ":"))
     return IdempotentCall(
-        scope=_digest(scope),
+        scope=scope,
         body=_digest(body),
         request_id=view.request_id,
         locked_until=view.now + LOCK,
@@ -116,10 +133,13 @@ def _call(view: Repeatable, request: Request) -> IdempotentCall:
 def _claim(mine: IdempotentCall) -> IdempotentCall:
     """The row of this key: ours, or the one that was there."""
     moment = connection.ops.adapt_datetimefield_value
+    told = "id"
+    if connection.vendor == "postgresql" and connection.get_autocommit():
+        told += NO_WAIT  # the commit of the work waits for both
     for _ in range(3):
         if run_prepared(
             f"INSERT INTO {_TABLE} ({_COLUMNS}) "  # noqa: S608  # names of ours
-            "VALUES (%s, %s, %s, '', %s, %s) ON CONFLICT (scope) DO NOTHING RETURNING id",
+            f"VALUES (%s, %s, %s, '', %s, %s) ON CONFLICT (scope) DO NOTHING RETURNING {told}",
             [
                 mine.scope,
                 mine.body,

@@ -8,6 +8,7 @@ from apps.lib.refusals import RefusalKind, Refused
 NO_ID = uuid.UUID(int=0)  # what stands in an address where none of our ids does
 MEDIA_TYPE = "application/problem+json"
 KEY_HEADER = "Idempotency-Key"
+KEY_META = "HTTP_IDEMPOTENCY_KEY"  # where the server puts it
 
 
 class BadIdempotencyKey(Refused):

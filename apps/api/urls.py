@@ -2,7 +2,7 @@
 
 from django.urls import include, path, re_path
 
-from apps.api.docs import Document, try_it
+from apps.api.document.whole import Document, try_it
 from apps.api.endpoint import Unrouted
 
 app_name = "api"

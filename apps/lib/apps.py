@@ -4,6 +4,7 @@ from django.db.models import BigAutoField
 
 from apps.lib.sql.in_array import Among
 from apps.lib.sql.letter_case import teach_sqlite
+from apps.lib.sql.quiet_connection import spare_questions
 
 
 class LibConfig(AppConfig):
@@ -13,4 +14,5 @@ class LibConfig(AppConfig):
 
     def ready(self) -> None:
         BigAutoField.register_lookup(Among)
+        spare_questions()
         connection_created.connect(teach_sqlite, dispatch_uid="carillon-like")

@@ -23,6 +23,8 @@ from apps.lib.facts import Kind, tell
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.lib.refusals import NOT_FOUND, NOT_NOW, UNFIT, Refused
+from apps.lib.sql.kept_insert import KeptInsert
+from apps.lib.sql.prepared import gathering, run_gathered
 from apps.notifications.decide.fallback import chain_of
 from apps.notifications.models import (
     Notification,
@@ -37,6 +39,7 @@ from apps.notifications.types.data_schema import Unfit, check_fit, one_budget
 # a clock that goes slow, a call that takes its time: later than this is a mistake
 LATE = dt.timedelta(minutes=1)
 FARTHEST_YEARS = 10  # a moment at the end of the calendar can't be shown in every zone
+_NOTIFICATIONS = KeptInsert(Notification)
 _LANES = {Category.CRITICAL: Lane.CRITICAL, Category.MARKETING: Lane.BULK}
 
 
@@ -155,7 +158,7 @@ def notify_once(
         notification.planned_through = max(named)
     try:
         # a savepoint for what is caught below; nothing else is raised in here
-        with transaction.atomic(savepoint=bool(intent.dedup_key)):
+        with transaction.atomic(savepoint=bool(intent.dedup_key)), gathering():
             _store(notification, by=by)
             if own_data or not at_once:
                 _name(notification, named)
@@ -266,6 +269,7 @@ def _drafted(intent: Intent, version: Version, *, lane: Lane, now: dt.datetime) 
 
 def _name(notification: Notification, people: Mapping[int, dict[str, Any] | None]) -> None:
     """Store whom it is for, with the values of their own."""
+    run_gathered()
     rows = (
         Recipient(notification=notification, follower_id=pk, data=own) for pk, own in people.items()
     )
@@ -273,7 +277,7 @@ def _name(notification: Notification, people: Mapping[int, dict[str, Any] | None
 
 
 def _store(notification: Notification, *, by: Actor) -> None:
-    notification.save(force_insert=True)
+    _NOTIFICATIONS.store(notification)
     said = {
         "source": notification.source,
         "channels": notification.channels,

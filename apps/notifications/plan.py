@@ -32,7 +32,7 @@ from apps.lib.processes.ticking import only_with
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.lib.sql.in_array import as_array
-from apps.lib.sql.prepared import run_prepared
+from apps.lib.sql.prepared import run_gathered, run_prepared
 from apps.lib.sql.raw import run
 from apps.lib.sql.undocumented import statement_of
 from apps.notifications.books import tallies
@@ -94,28 +94,47 @@ def plan_named(
     statements of `plan_recipients`.
     """
     chosen = sorted(people)
-    deltas = _freeze(notification, chosen, range(chosen[0], chosen[-1] + 1), own_data, now)
+    among = range(chosen[0], chosen[-1] + 1)
+    if notification.send_at <= now:
+        # before it is known whether anybody gets it: so it goes to the database with the rest, and
+        # a sender that finds nothing is soon gone
+        announce_senders(Lane(notification.lane))
+    deltas = _freeze(notification, chosen, among, own_data, now, unseen=True)
     grant.spread_out(notification=notification)
     if not any(place.status in tallies.WAITING for place in deltas):
         tallies.finish_if_done(notification.pk, now=now)
         notification.refresh_from_db(fields=["state", "finished_at"])
-    elif notification.send_at <= now:
-        announce_senders(Lane(notification.lane))
 
 
 def _freeze(
-    notification: Notification, chosen: list[int], among: range, own_data: bool, now: dt.datetime
+    notification: Notification,
+    chosen: list[int],
+    among: range,
+    own_data: bool,
+    now: dt.datetime,
+    *,
+    unseen: bool = False,
 ) -> Counter[tallies.Place]:
     """Insert the deliveries of these followers on all channels; where they stand. `among`: ids
-    between which all of them lie.
+    between which all of them lie. `unseen`: nobody else can see the notification yet.
     """
     deltas: Counter[tallies.Place] = Counter()
+    counted: Counter[tallies.Place] = Counter()  # by the statement itself
     for channel in fallback.in_order(notification):
-        deltas += _insert(notification, set(chosen), among, channel, own_data, now)
+        if unseen and len(among) == 1 and _by_itself(notification, channel):
+            counted += _insert(notification, set(chosen), among, channel, own_data, now, True)
+        else:
+            run_gathered()
+            deltas += _insert(notification, set(chosen), among, channel, own_data, now)
     if notification.addressed_only:
-        deltas += _insert_unreached(notification, set(chosen), among, deltas, now)
-    tallies.shift(deltas)
-    return deltas
+        deltas += _insert_unreached(notification, set(chosen), among, deltas + counted, now)
+    tallies.shift(deltas, unseen=unseen)
+    return deltas + counted
+
+
+def _by_itself(notification: Notification, channel: str) -> bool:
+    """Whether one statement can insert a channel's deliveries and count them."""
+    return connection.vendor == "postgresql" and channel not in notification.fallback[1:]
 
 
 def _insert_unreached(
@@ -147,14 +166,22 @@ def _insert(
     channel: str,
     own_data: bool,
     now: dt.datetime,
+    tallied: bool = False,
 ) -> Counter[tallies.Place]:
-    """Insert one channel's deliveries and count where they stand."""
+    """Insert one channel's deliveries and count where they stand; in the tallies, too, if
+    `tallied`.
+    """
     if channel in notification.fallback[1:]:
         sql, params = _statement(notification, chosen, among, channel, own_data, now)
     else:
         facts = type_facts(notification.notification_type, channel)
         addressed_only = notification.addressed_only
         sql, marks = _kept(facts, channel, own_data, addressed_only, connection.vendor)
+        if tallied:
+            sql = _tallied(sql)
+            marks = (*marks, _NOTIFICATION, channel)
+        if notification.pk is None:
+            sql, marks = _of_newest(sql, marks)
         real = {
             _NOTIFICATION: notification.pk,
             _TYPE: notification.notification_type_id,
@@ -183,6 +210,7 @@ def _insert(
 # To look for each row in every unique index before it is written takes PostgreSQL a tenth of the
 # time, and almost never is one there.
 _UNLESS_KNOWN = " ON CONFLICT DO NOTHING"
+_INSERT = f" INSERT INTO {Delivery._meta.db_table}"
 
 # Stand-ins for what differs between two notifications whose types judge alike.
 # No other parameter has such a value.
@@ -220,6 +248,35 @@ def _kept(
         addressed_only=addressed_only,
     )
     return _statement(any_such, {_PERSON}, range(_FROM, _TO), channel, own_data, _NOW)
+
+
+@lru_cache(maxsize=256)
+def _tallied(sql: str) -> str:
+    """The statement, counting in the tallies what it inserts."""
+    judged, insert = sql.split(_INSERT)
+    counting = tallies.counting("born")
+    return (
+        f"{judged}, born AS ({_INSERT.strip()}{insert}), counted AS ({counting}) "  # noqa: S608
+        "SELECT status, reason FROM born"
+    )
+
+
+@lru_cache(maxsize=256)
+def _of_newest(sql: str, marks: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+    """The statement for the notification that this connection has inserted last: its id is not
+    known yet, where the two statements go to PostgreSQL together.
+    """
+    table = Notification._meta.db_table
+    [(sequence,)] = run("SELECT pg_get_serial_sequence(%s, 'id')", [table])
+    newest = f"currval('{sequence}')"
+    first, *rest = sql.split("%s")
+    parts = [first]
+    for mark, part in zip(marks, rest, strict=True):
+        if mark == _NOTIFICATION:
+            parts += [newest, part]
+        else:
+            parts += ["%s", part]
+    return "".join(parts), tuple(mark for mark in marks if mark != _NOTIFICATION)
 
 
 def _many(ids: set[int]) -> Any:
@@ -280,8 +337,8 @@ def _statement(
         wanted = f"reason <> '{Reason.NO_ADDRESS.value}'"
     # MATERIALIZED: judged once per row, else once for each column that asks
     sql = (
-        f"WITH judged ({names}) AS MATERIALIZED ({sql}) "  # noqa: S608  # names and reasons of ours
-        f"INSERT INTO {Delivery._meta.db_table} ({names}, status, finished_at) "
+        f"WITH judged ({names}) AS MATERIALIZED ({sql})"  # noqa: S608  # names and reasons of ours
+        f"{_INSERT} ({names}, status, finished_at) "
         f"SELECT {names}, CASE WHEN {allowed} THEN 'pending' ELSE 'skipped' END, "
         f"CASE WHEN {allowed} THEN NULL ELSE created_at END "
         # SQLite needs a WHERE here

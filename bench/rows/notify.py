@@ -1,27 +1,119 @@
-"""How quickly POST /notify is answered at a hundred a second,
-while the workers send what it takes.
+"""What a call of POST /notify costs, and how quickly it is answered at a hundred a second while the
+workers send what it takes.
 """
 
-import http.client
-import json
-import threading
+import os
 import time
-import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from bench import mailservers, site
 from bench.bench import Bench
-from bench.processes import HERE, DidNotWork, cpu, free_port, percentile, wait_for
+from bench.calls import Client, Told, people
+from bench.processes import (
+    Program,
+    cpu,
+    free_port,
+    median,
+    percentile,
+    python,
+    running,
+    spread,
+    wait_for,
+)
 from bench.report import Line, Row, at_most
 from bench.rows.lanes import make_key
 
 RATE = 100  # calls a second
 BAR = 60.0  # ms, 19 of 20 calls
-KEYS = 5  # each may call 600 times a minute
+TIMES = 3.0  # a call may cost so many plain ones
+KEYS = 8  # each may call 600 times a minute
 LINES = 20  # connections, kept open
+FEW = 4  # of them, where only the cost counts
+COUNTED = 400  # calls of one turn, where only the cost counts
 
 
 def measure(bench: Bench) -> Row:
+    """First both by turns, one call after the other and nothing sent; then by the clock."""
+    ours, plain = _beside(bench)
+    ratios = [sum(mine) / sum(theirs) for mine, theirs in zip(ours, plain, strict=True)]
+    ratio = median(ratios)
+    row = Row(
+        [
+            at_most(
+                "CPU of a call, web and database, beside FastAPI + asyncpg writing its row",
+                ratio,
+                TIMES,
+                unit="×",
+            )
+        ],
+        [
+            f"{_parts(ours)} a call; the plain one {_parts(plain)}: {spread(ratios, 2)} times, "
+            f"{bench.sizes.rounds} rounds of {COUNTED} calls in turns, no worker running."
+        ],
+    )
+    return _by_the_clock(bench, row)
+
+
+Cost = tuple[float, float]  # milliseconds of CPU of one call: web, database
+
+
+def _beside(bench: Bench) -> tuple[list[Cost], list[Cost]]:
+    site.forget_campaigns()
+    port = free_port()
+    plain_port = free_port()
+    key_count = 1 + bench.sizes.rounds * COUNTED // 500
+    keys = [make_key() for _ in range(key_count + 1)]
+    ours: list[Cost] = []
+    plain: list[Cost] = []
+    with site.web(bench.folder, port) as web, _plain_api(bench, plain_port) as other:
+        mine = Client(port=port, keys=keys, people=people(1000))
+        theirs = Client(port=plain_port, keys=keys, people=people(1000))
+        for client in (mine, theirs):  # the first calls load modules and open connections
+            client.call(60, lines=FEW).all_taken()
+        for _ in range(bench.sizes.rounds):
+            ours.append(_cost(bench, web, mine))
+            plain.append(_cost(bench, other, theirs))
+    return ours, plain
+
+
+def _cost(bench: Bench, web: Program, client: Client) -> Cost:
+    before = cpu(web.pid), cpu(bench.database.pid)
+    client.call(COUNTED, lines=FEW).all_taken()
+    after = cpu(web.pid), cpu(bench.database.pid)
+    in_web, in_database = (
+        (late - early) / COUNTED * 1000 for late, early in zip(after, before, strict=True)
+    )
+    return in_web, in_database
+
+
+def _parts(costs: Sequence[Cost]) -> str:
+    web = median([each[0] for each in costs])
+    database = median([each[1] for each in costs])
+    return f"web {web:.2f} ms, database {database:.2f} ms"
+
+
+@contextmanager
+def _plain_api(bench: Bench, port: int) -> Iterator[Program]:
+    """The plain way, with as many processes as ours and the loop that makes it fast."""
+    from apps.content.models import Version
+    from apps.followers.models import NotificationType
+
+    version = Version.objects.get(template__key="bench-code")
+    environment = os.environ | {
+        "PLAIN_URL": bench.database.url("carillon"),
+        "PLAIN_TYPE": str(NotificationType.objects.get(key="transactional").pk),
+        "PLAIN_VERSION": str(version.pk),
+    }
+    words = ["--port", str(port), "--workers", "2", "--loop", "uvloop", "--http", "httptools"]
+    words += ["--no-access-log", "--log-level", "warning"]
+    command = python("-m", "uvicorn", "bench.naive.plain_api:app", *words)
+    log = bench.folder / "plain.log"
+    with running(command, log=log, environment=environment, port=port) as program:
+        yield program
+
+
+def _by_the_clock(bench: Bench, row: Row) -> Row:
     """Calls begin by the clock and not when the one before was answered;
     each is timed from when it should begin.
     """
@@ -29,119 +121,51 @@ def measure(bench: Bench) -> Row:
 
     site.forget_campaigns()
     port = free_port()
-    seconds = bench.sizes.calling
+    total = int(RATE * bench.sizes.calling)
     with (
         mailservers.sink(bench.folder) as sink,
         site.web(bench.folder, port) as web,
         site.worker(bench.folder) as worker,
     ):
         site.send_through(sink.port)
-        keys = [make_key() for _ in range(KEYS)]
-        _call(
-            port, keys, seconds=2, repeatable=False
-        )  # the first calls load modules and open connections
+        once = Client(port=port, keys=[make_key() for _ in range(KEYS)], people=people(1000))
+        # the first calls load modules and open connections
+        once.call(2 * RATE, lines=LINES, rate=RATE).all_taken()
         programs = {"web": web.pid, "database": bench.database.pid, "workers": worker.pid}
         before = {name: cpu(pid) for name, pid in programs.items()}
-        plain = _call(port, keys, seconds=seconds, repeatable=False)
+        plain = once.call(total, lines=LINES, rate=RATE).all_taken()
         ended = time.monotonic()
         open_still = Notification.objects.exclude(state="done")
         wait_for(lambda: not open_still.exists(), "the last notification", within=300, every=0.2)
         behind = time.monotonic() - ended
-        cost = {
-            name: (cpu(pid) - before[name]) / len(plain) * 1000 for name, pid in programs.items()
-        }
-        keyed = _call(port, keys, seconds=seconds, repeatable=True)
-    late = percentile(plain, 0.95)
+        cost = {name: (cpu(pid) - before[name]) / total * 1000 for name, pid in programs.items()}
+        keys = [make_key() for _ in range(KEYS)]
+        again = Client(port=port, keys=keys, people=people(1000), repeatable=True)
+        keyed = again.call(total, lines=LINES, rate=RATE).all_taken()
     shares = ", ".join(f"{name} {ms:.1f} ms" for name, ms in cost.items())
-    return Row(
-        [
-            at_most(
-                f"POST /notify at {RATE}/s with the workers at it, p95",
-                late,
-                BAR,
-                unit=" ms",
-                shown=f"{late:.0f} ms",
-            ),
-            Line("the same with an Idempotency-Key, p95", f"{percentile(keyed, 0.95):.0f} ms"),
-        ],
-        [
-            _spread("Plain", plain),
-            _spread("With a key", keyed),
-            f"CPU of one call with all that follows: {shares}.",
-            "Each call tells one known person something by email; the last was handed over "
-            f"{behind:.1f} s after the calls had ended. The caller is a program on the same cores.",
-        ],
-    )
+    row.lines += [
+        at_most(
+            f"POST /notify at {RATE}/s with the workers at it, p95",
+            plain.p95(),
+            BAR,
+            unit=" ms",
+            shown=f"{plain.p95():.0f} ms",
+        ),
+        Line("the same with an Idempotency-Key, p95", f"{keyed.p95():.0f} ms"),
+    ]
+    row.notes += [
+        _spread("Plain", plain),
+        _spread("With a key", keyed),
+        f"CPU of one call with all that follows: {shares}.",
+        "Each call tells one known person something by email; the last was handed over "
+        f"{behind:.1f} s after the calls had ended. The caller is a program on the same cores.",
+    ]
+    return row
 
 
-def _spread(name: str, took: Sequence[float]) -> str:
-    middle = percentile(took, 0.5)
-    high = percentile(took, 0.95)
+def _spread(name: str, told: Told) -> str:
+    middle = percentile(told.took, 0.5)
     return (
-        f"{name}: p50 {middle:.0f} ms, p95 {high:.0f} ms, most "
-        f"{max(took):.0f} ms of {len(took):,} calls."
+        f"{name}: p50 {middle:.0f} ms, p95 {told.p95():.0f} ms, most "
+        f"{max(told.took):.0f} ms of {len(told.took):,} calls."
     )
-
-
-def _call(port: int, keys: Sequence[str], *, seconds: float, repeatable: bool) -> list[float]:
-    """Milliseconds that each call took. Raises DidNotWork when one was not taken."""
-    from apps.followers.models import Address
-
-    total = int(RATE * seconds)
-    began = time.monotonic() + 0.1
-    took: list[float] = []
-    refused: list[int] = []
-    turn = iter(range(total))
-    people = list(Address.objects.filter(channel="email").values_list("value", flat=True)[:1000])
-    lock = threading.Lock()
-
-    def turns() -> Iterator[int]:
-        while True:
-            with lock:
-                number = next(turn, None)
-            if number is None:
-                return
-            yield number
-
-    def work() -> None:
-        line = http.client.HTTPConnection(HERE, port, timeout=60)
-        for number in turns():
-            due = began + number / RATE
-            time.sleep(max(due - time.monotonic(), 0.0))
-            status = _tell(line, keys[number % len(keys)], people[number % len(people)], repeatable)
-            took.append((time.monotonic() - due) * 1000)
-            if status != 202:
-                refused.append(status)
-
-    threads = [threading.Thread(target=work) for _ in range(LINES)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if refused or len(took) < total:
-        raise DidNotWork(
-            f"{total - len(took) + len(refused)} of {total} calls were not taken: {set(refused)}."
-        )
-    return took
-
-
-def _tell(line: http.client.HTTPConnection, key: str, person: str, repeatable: bool) -> int:
-    asked = {
-        "type": "transactional",
-        "template": "bench-code",
-        "channels": ["email"],
-        "recipients": [{"email": person}],
-        "data": {"code": "123456"},
-    }
-    headers = {
-        "Authorization": f"Bearer {key}",
-        "Content-Type": "application/json",
-        "X-Forwarded-Proto": "https",
-        "X-Forwarded-For": HERE,
-    }
-    if repeatable:
-        headers["Idempotency-Key"] = str(uuid.uuid4())
-    line.request("POST", "/api/v1/notify", json.dumps(asked), headers)
-    answer = line.getresponse()
-    answer.read()
-    return answer.status

@@ -15,7 +15,7 @@ from apps.accounts.models import User
 from apps.accounts.permissions import Scope
 from apps.api import urls
 from apps.api.auth import HasScope
-from apps.api.docs import join_wrapped_lines
+from apps.api.document.whole import join_wrapped_lines
 from apps.api.endpoint import Unrouted
 from apps.api.limits import PerCaller
 from apps.lib.ids import uuid7

@@ -1,6 +1,8 @@
 """Our programs as real processes on the test's own database."""
 
 import os
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -65,6 +67,37 @@ def program(folder: Path, *words: str, **more: str) -> Iterator["subprocess.Pope
         process.wait()
         log.close()
         until(lambda: not alive(left), "all processes of the test are gone")
+
+
+@contextmanager
+def web_server(folder: Path, port: int, *, workers: int = 2, **more: str) -> Iterator[None]:
+    """The web server as docs/operate.md starts it, on the test's database, listening; `more` is set
+    in its environment.
+    """
+    words = ["--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
+    words += ["--workers", str(workers), "--blocking-threads", "64", "--log-level", "error"]
+    with (folder / "web.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "granian", *words, "notifications_project.wsgi:application"],
+            cwd=settings.BASE_DIR,
+            env=environment(folder, **{"API_CALLS_PER_MINUTE": "100000", **more}),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        until(lambda: _listens(port), "the web server listens")
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def family(pid: int) -> list[psutil.Process]:

@@ -1,6 +1,7 @@
 """The address a request came from, believing only the proxies we know of."""
 
 import ipaddress
+from functools import lru_cache
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -14,12 +15,13 @@ def client_ip(request: HttpRequest) -> str:
     visitor and is not believed.
     """
     if settings.PROXY_COUNT:
-        hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",")]
+        hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
         if len(hops) >= settings.PROXY_COUNT and (found := _address(hops[-settings.PROXY_COUNT])):
             return found
     return _address(request.META.get("REMOTE_ADDR", ""))
 
 
+@lru_cache(maxsize=1000)  # programs call from the same one again and again
 def _address(text: str) -> str:
     try:
         return str(ipaddress.ip_address(text))

@@ -2,16 +2,19 @@
 
 import datetime as dt
 from typing import Any, cast
+from uuid import uuid4
 
 from django.conf import settings
 from django.utils import timezone
 from django_q.models import OrmQ
-from django_q.tasks import async_task
+from django_q.signing import SignedPackage
 
 from apps.lib.queue.bell import ring
 from apps.lib.queue.lanes import Lane
 from apps.lib.queue.moved_tasks import path_now
+from apps.lib.sql.kept_insert import KeptInsert
 
+_CALLS = KeptInsert(OrmQ)
 RETRY = cast(
     float, settings.Q_CLUSTER["retry"]
 )  # seconds for which a call that was taken is locked
@@ -26,8 +29,25 @@ def announce(task: str, *, lane: Lane, **ids: Any) -> None:
     wrong moment) late: it claims its work from our tables and finds nothing to do the second time;
     the tick announces what was forgotten.
     """
-    async_task(task, cluster=lane.value, **ids)
+    now = timezone.now()
+    _CALLS.store(OrmQ(key=lane.value, payload=_payload(task, lane, now, ids), lock=now))
     ring(lane)
+
+
+def _payload(task: str, lane: Lane, now: dt.datetime, ids: dict[str, Any]) -> str:
+    """The call as django-q2's `async_task` would sign it, in half the time."""
+    call = {
+        "id": uuid4().hex,
+        "name": task,
+        "func": task,
+        "args": (),
+        "kwargs": ids,
+        "cluster": lane.value,
+        "ack_failure": True,
+        "started": now,
+    }
+    signed: str = SignedPackage.dumps(call)
+    return signed
 
 
 def waiting(lane: Lane) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import django
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import JSONField, Model, QuerySet, Value
 from django.db.models.query import get_related_populators
 
@@ -33,12 +33,43 @@ def wrapped_errors() -> AbstractContextManager[None]:
     return errors
 
 
+def hand_over(lent: Any) -> None:
+    """Make this thread use a connection (Django's) that another thread has used."""
+    connections[DEFAULT_DB_ALIAS] = lent
+
+
+def taken_from_thread() -> Any:
+    """Take the connection (Django's) from this thread, so that another one may use it.
+
+    None where the thread has none.
+    """
+    for each in connections.all(initialized_only=True):
+        del connections[each.alias]
+        if not each.allow_thread_sharing:
+            each.inc_thread_sharing()
+        return each
+    return None
+
+
+def take_for_healthy(wrapper: Any) -> None:
+    """Let Django not ask the database whether the connection is there, in this request."""
+    wrapper.health_check_done = True
+
+
 @dataclass(frozen=True)
 class Reading(Generic[M]):
-    """A queryset's statement and what makes an object, with those selected along, of a row."""
+    """A queryset's statement and what makes an object, with those selected along, of a row.
+
+    `values` makes of a row what the fields hold, and `made` an object of these. On PostgreSQL,
+    `stamps` asks only which transactions wrote the rows and where they lie, as one text, and
+    `stamped` for that text before the columns.
+    """
 
     sql: str
     parameters: Sequence[Any]
+    stamps: str
+    stamped: str
+    values: Callable[[Sequence[Any]], Sequence[Any]]
     made: Callable[[Sequence[Any]], M]
 
 
@@ -56,16 +87,30 @@ def reading_of(rows: QuerySet[M]) -> Reading[M]:
     related = _populators(rows, info, select)
     converters = compiler.get_converters([expression for expression, *_ in select])
 
-    def made(found: Sequence[Any]) -> M:
-        values = found
+    def values(found: Sequence[Any]) -> Sequence[Any]:
         if converters:
-            values = next(iter(compiler.apply_converters([found], converters)))
-        row: M = model.from_db(connection.alias, names, values[first:end])
+            converted: Sequence[Any] = next(iter(compiler.apply_converters([found], converters)))
+            return converted
+        return found
+
+    def made(held: Sequence[Any]) -> M:
+        row: M = model.from_db(connection.alias, names, held[first:end])
         for populator in related:
-            populator.populate(values, row)
+            populator.populate(held, row)
         return row
 
-    return Reading(sql, parameters, made)
+    stamp = _stamp([alias for alias in compiler.query.alias_map if f'"{alias}".' in sql])
+    columns, rest = sql.split(" FROM ", 1)
+    stamps = f"SELECT {stamp} FROM {rest}"  # noqa: S608  # of the ORM
+    named = columns.removeprefix("SELECT ")
+    stamped = f"SELECT {stamp}, {named} FROM {rest}"  # noqa: S608  # of the ORM
+    return Reading(sql, parameters, stamps, stamped, values, made)
+
+
+def _stamp(aliases: Sequence[str]) -> str:
+    """An expression that is another one whenever a row of these tables was written."""
+    marks = ", ".join(f'"{alias}".xmin, "{alias}".ctid' for alias in aliases)
+    return f"concat_ws(' ', {marks})"
 
 
 def comparable_in_json(number: float) -> Value:

@@ -23,6 +23,7 @@ from apps.notifications.models import (
     Tally,
 )
 
+_KEYS = ("notification_id", "channel", "status", "reason", "shard")
 SHARDS = 8
 LOCKS = 7411  # the first half of our advisory locks' keys; the second is the shard
 WAITING = (DeliveryStatus.PENDING, DeliveryStatus.HELD, DeliveryStatus.QUEUED)
@@ -37,15 +38,33 @@ class Place(NamedTuple):
     reason: str
 
 
-def shift(deltas: Mapping[Place, int]) -> None:
-    """Add to the tallies, in the transaction of the rows that they count."""
+def shift(deltas: Mapping[Place, int], *, unseen: bool = False) -> None:
+    """Add to the tallies, in the transaction of the rows that they count. `unseen`: it has made the
+    notifications, too, so that nobody else can write their tallies before its end.
+    """
     changed = [(place, delta) for place, delta in deltas.items() if delta]
     if not changed:
         return
-    shard = _own_shard()
-    keys = ("notification_id", "channel", "status", "reason", "shard")
+    shard = 0
+    if not unseen:
+        shard = _own_shard()
     rows = [(*place, shard, delta) for place, delta in changed]
-    add(Tally, keys, ("count",), rows)
+    add(Tally, _KEYS, ("count",), rows)
+
+
+def counting(born: str) -> str:
+    """The part of a statement of PostgreSQL that counts the rows it makes, which `born` names, with
+    the columns status and reason; its marks are the notification and the channel.
+
+    For notifications that nobody else can see yet, see `shift`.
+    """
+    table = Tally._meta.db_table
+    keys = ", ".join(_KEYS)
+    return (
+        f"INSERT INTO {table} ({keys}, count) "  # noqa: S608  # names of ours
+        f"SELECT %s, %s, status, reason, 0, count(*) FROM {born} GROUP BY status, reason "
+        f"ON CONFLICT ({keys}) DO UPDATE SET count = {table}.count + excluded.count"
+    )
 
 
 def add(

@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.followers.models import Address, Follower, NotificationType
-from apps.lib.sql.compiled_query import Kept
+from apps.lib.sql.compiled_query import Kept, asked_ahead
 from tests.make import make_type
 
 pytestmark = pytest.mark.django_db
@@ -58,3 +58,52 @@ def test_a_row_that_was_found_can_be_changed_and_stored(anna: Follower) -> None:
     found.save()
     kind.refresh_from_db()
     assert kind.name == "Orders and deliveries"
+
+
+def test_what_is_remembered_is_given_only_while_the_database_has_it_so(anna: Follower) -> None:
+    remembered = Kept(
+        lambda key: Address.objects.filter(key=key).select_related("follower"),
+        "key",
+        remembers=True,
+    )
+    key = Address.objects.get(follower=anna).key
+    for name in ("Anna", "Anna", "Anna Weber", "Anna", "Anna"):
+        Follower.objects.exclude(name=name).update(name=name)  # a row that is read along
+        for _ in range(2):
+            found = remembered.first(key=key)
+            assert found is not None
+            assert found.follower.name == name
+    Address.objects.update(value="Anna@example.com")
+    found = remembered.first(key=key)
+    assert found is not None
+    assert found.value == "Anna@example.com"
+    found.value = "not stored"
+    again = remembered.first(key=key)
+    assert again is not None
+    assert again.value == "Anna@example.com"
+    Address.objects.filter(follower=anna).delete()
+    assert remembered.first(key=key) is None
+
+
+def test_look_ups_that_are_asked_ahead_find_the_same(anna: Follower, boris: Follower) -> None:
+    make_type("orders")
+    key = Address.objects.get(follower=anna).key
+    with asked_ahead(
+        (TYPE, {"key": "orders"}),
+        (ADDRESS, {"channel": "email", "key": key}),
+        (TYPE, {"key": "nothing"}),
+    ):
+        with CaptureQueriesContext(connection) as asked:
+            kind = TYPE.first(key="orders")
+            found = ADDRESS.first(channel="email", key=key)
+            assert TYPE.first(key="nothing") is None
+        assert not asked.captured_queries
+        other = ADDRESS.first(channel="email", key=Address.objects.get(follower=boris).key)
+    assert kind is not None
+    assert kind.key == "orders"
+    assert found is not None
+    assert found.follower == anna
+    assert other is not None
+    assert other.follower == boris
+    NotificationType.objects.update(active=False)
+    assert TYPE.first(key="orders") is None

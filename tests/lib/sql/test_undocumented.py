@@ -47,7 +47,7 @@ def test_a_row_is_made_into_what_the_orm_makes_of_it(anna: Follower) -> None:
     reading = undocumented.reading_of(rows)
     with connection.cursor() as cursor:
         cursor.execute(reading.sql, reading.parameters)
-        found = [reading.made(row) for row in cursor.fetchall()]
+        found = [reading.made(reading.values(row)) for row in cursor.fetchall()]
     wanted = list(rows)
     fields = [field.attname for field in Address._meta.concrete_fields]
     for one, other in zip(found, wanted, strict=True):

@@ -22,7 +22,7 @@ from apps.lib.refusals import NOT_FOUND, UNFIT, RefusalKind, Refused
 from apps.lib.sql.compiled_query import Kept
 
 People = list[tuple[Follower, dict[str, Any]]]
-_BY_KEY = Kept(
+BY_KEY = Kept(
     lambda channel, key: Address.objects.filter(channel=channel, key=key).select_related(
         "follower"
     ),
@@ -198,7 +198,7 @@ class _Known:
             if not keys:  # the ORM takes 0.3 ms to find out that nothing is in an empty list
                 continue
             if len(keys) == 1:
-                one = _BY_KEY.first(channel=channel.value, key=keys[0])
+                one = BY_KEY.first(channel=channel.value, key=keys[0])
                 found: Iterable[Address] = []
                 if one:
                     found = [one]
@@ -229,6 +229,17 @@ class _Known:
             self.by_external_id[new.row.external_id] = new.row
         for field, (_, key) in new.places.items():
             self.by_key[CHANNEL_OF[field], key] = new.row
+
+
+def questions(people: list[dict[str, Any]]) -> list[tuple[Kept[Any], dict[str, str]]]:
+    """What `NamedPeople` asks first about a single person."""
+    if len(people) != 1 or "id" in people[0]:
+        return []
+    return [
+        (BY_KEY, {"channel": channel.value, "key": key})
+        for field, channel in CHANNEL_OF.items()
+        if (key := _key(people[0], field))
+    ]
 
 
 def _key(person: dict[str, Any], field: str) -> str:

@@ -418,11 +418,11 @@ def _type(template: Template, key: str) -> NotificationType:
 
 def type_of(key: str) -> NotificationType:
     """The message type with this key; an unknown one is refused as a bad value of `type`."""
-    if found := _BY_KEY.first(key=key):
+    if found := TYPE_BY_KEY.first(key=key):
         return found
     raise serializers.ValidationError(
         {"type": [f"There is no message type {key!r}."]}, code=NOT_FOUND
     )
 
 
-_BY_KEY = Kept(lambda key: NotificationType.objects.filter(key=key), "key")
+TYPE_BY_KEY = Kept(lambda key: NotificationType.objects.filter(key=key), "key", remembers=True)

@@ -129,7 +129,7 @@ class Events(Endpoint):
         body=EventIn,
         answer=RecordedOut,
         status=202,
-        refuses=(400, 409),
+        refuses=(400, 409, 429),
         details=(
             "Stored before it is answered; its rules are judged in the background, on the event "
             "as it came."
@@ -190,7 +190,7 @@ class BulkEvents(Endpoint):
         body=BulkIn,
         answer=BulkOut,
         status=202,
-        refuses=(400,),
+        refuses=(400, 429),
         details="Up to 100. Each is taken or refused for itself; the answer is 202 either way.",
     )
     def post(self, request: Request) -> Response:

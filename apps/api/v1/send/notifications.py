@@ -13,11 +13,13 @@ from rest_framework.response import Response
 
 from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, Strict, described, one
+from apps.api.overload.urgency import learn
 from apps.api.parsing import MomentField
+from apps.api.refusals import KEY_META
 from apps.api.v1.audience.followers import SOURCE, FollowerIn
-from apps.api.v1.audience.people import NamedPeople
+from apps.api.v1.audience.people import NamedPeople, questions
 from apps.api.v1.audience.tags import slugs, words_field
-from apps.api.v1.content.templates import type_of
+from apps.api.v1.content.templates import TYPE_BY_KEY, type_of
 from apps.api.v1.send.deliveries import (
     HOW_MANY,
     RETRIED,
@@ -40,8 +42,9 @@ from apps.followers.consent.record import Proof
 from apps.followers.models import Follower
 from apps.inbox.removal import removed_of
 from apps.lib.actor import Actor
+from apps.lib.queue.lanes import Lane
 from apps.lib.refusals import NOT_FOUND, TOO_MUCH, WrongState
-from apps.lib.sql.compiled_query import Kept
+from apps.lib.sql.compiled_query import Kept, asked_ahead
 from apps.notifications import control, replay
 from apps.notifications.accounts.hold_ups import HoldUp, hold_ups_of
 from apps.notifications.engagement.counts import engagement
@@ -205,7 +208,7 @@ class Notify(_Timed):
         body=NotifyIn,
         answer=AcceptedOut,
         status=202,
-        refuses=(400, 409),
+        refuses=(400, 409, 429),
         details=(
             "Stored before it is answered, sent in the background. Each recipient gets one "
             "delivery per channel; those who must not get it are skipped with the reason."
@@ -213,7 +216,10 @@ class Notify(_Timed):
     )
     def post(self, request: Request) -> Response:
         asked = self.body(NotifyIn)
-        now = self.now
+        with asked_ahead(*_questions(asked)):
+            return self._notify(asked, self.now)
+
+    def _notify(self, asked: dict[str, Any], now: dt.datetime) -> Response:
         kind = type_of(asked.pop("type"))
         send_at = self.moment(asked)
         version = _version(asked.pop("template", ""))
@@ -223,7 +229,9 @@ class Notify(_Timed):
             may_write=self.may(Scope.FOLLOWERS_WRITE),
             proof=Proof(source=SOURCE, by=self.by, now=now),
         )
-        with transaction.atomic():  # people who are added stay only if the notification is taken
+        # People who are added stay only if the notification is taken. With an Idempotency-Key the
+        # whole call is taken back.
+        with transaction.atomic(savepoint=KEY_META not in self.request.META):
             people = recipients.write()
             named = {follower.pk for follower, _ in people}
             unnamed: list[tuple[Follower, dict[str, Any]]] = [
@@ -248,12 +256,18 @@ class Notify(_Timed):
                 by=self.by,
                 now=now,
             )
-        said = {
-            "id": made.uid,
-            "status": status_of(made, now=now),
-            "duplicate": not new,
-        }
-        return Response(AcceptedOut(said).data, status=202)
+        learn(type=kind.key, priority=asked["priority"], lane=Lane(made.lane))
+        status = status_of(made, now=now)
+        said = {"id": str(made.uid), "status": status.value, "duplicate": not new}
+        return Response(said, status=202)
+
+
+def _questions(asked: dict[str, Any]) -> list[tuple[Kept[Any], dict[str, str]]]:
+    """What every call asks the database, so that it is asked at once."""
+    found: list[tuple[Kept[Any], dict[str, str]]] = [(TYPE_BY_KEY, {"key": asked["type"]})]
+    if template := asked.get("template"):
+        found.append((_PUBLISHED, {"key": template}))
+    return found + questions(asked["recipients"])
 
 
 def _version(key: str) -> Version | None:
@@ -271,6 +285,7 @@ _PUBLISHED = Kept(
         state=VersionState.PUBLISHED, template__key=key, template__private=False
     ).select_related("template"),
     "key",
+    remembers=True,
 )
 
 
