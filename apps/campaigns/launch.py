@@ -81,7 +81,7 @@ def launch(*, run_id: int, **_: object) -> None:
 
 def _followers_of(run: Run) -> QuerySet[Follower]:
     # the run's own start, so that "within the last 7 days" means the same in every slice
-    return Audience.stored(run.audience).followers(now=run.started_at)
+    return Audience.stored(run.audience).followers(now=run.started_at, sliced=True)
 
 
 def freeze_for_a_while(

@@ -11,7 +11,7 @@ from apps.api.endpoint import Strict
 from apps.api.first.endpoint import ArrayQuery, CommaWords, FirstEndpoint, row_of
 from apps.api.v1.audience import followers as v1
 from apps.api.v1.audience.tags import slugs
-from apps.campaigns.audience.sql import tagged
+from apps.campaigns.audience.questions import tagged
 from apps.followers.addresses import BadAddress, normalise
 from apps.followers.consent import acts
 from apps.followers.consent.record import Proof

@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from apps.campaigns.audience import language, sql
+from apps.campaigns.audience import language, questions, sql
 from apps.campaigns.audience.explain import Explanation, why_match
 from apps.campaigns.models import Segment
 from apps.followers.models import Follower, Tag
@@ -60,6 +60,14 @@ class SegmentRules:
     name: str
     rules: Any
     group: language.Group
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """When, and whether an index may find whom (`alone` of sql.to_q)."""
+
+    now: dt.datetime
+    alone: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,27 +142,46 @@ class Audience:
         """Whether nobody has been chosen yet."""
         return not self.everyone and not self.chosen
 
-    def followers(self, *, now: dt.datetime | None = None) -> QuerySet[Follower]:
-        """Find each follower in it once, by construction: no joins. Nobody for an empty one."""
+    def followers(
+        self, *, now: dt.datetime | None = None, sliced: bool = False
+    ) -> QuerySet[Follower]:
+        """Find each follower in it once, by construction: no joins. Nobody for an empty one.
+
+        `sliced`: they are read a slice of ids at a time.
+        """
         now = now or timezone.now()
         if self.is_empty:
             return Follower.objects.none()
+        asked = _Asked(now, alone=not sliced)
         chosen = Q()
         if not self.everyone:
-            chosen = self._any_of(self.chosen, now)
-        return Follower.objects.filter(chosen).exclude(self._any_of(self.excluded, now))
+            chosen = self._any_of(self.chosen, asked)
+        return Follower.objects.filter(chosen, self._none_of(self.excluded, asked))
 
     def count(self, *, now: dt.datetime | None = None) -> int:
         return self.followers(now=now).order_by().count()
 
-    def _any_of(self, named: Named, now: dt.datetime) -> Q:
+    def _any_of(self, named: Named, asked: "_Asked") -> Q:
         condition = Q(pk__in=[])  # nobody; each part adds some
+        segments = self._segments_of(named)
+        alone = asked.alone and len(segments) == 1 and not named.tags and not named.followers
         if named.tags:
-            condition |= sql.tagged(named.tags)
-        for segment in self._segments_of(named):
-            condition |= sql.to_q(segment.group, now=now)
+            condition |= questions.tagged(named.tags)
+        for segment in segments:
+            condition |= sql.to_q(segment.group, now=asked.now, alone=alone)
         if named.followers:
             condition |= Q(uid__in=named.followers)
+        return condition
+
+    def _none_of(self, named: Named, asked: "_Asked") -> Q:
+        """Deny each part by itself, so that PostgreSQL makes a join of it (see sql.py)."""
+        condition = Q()
+        if named.tags:
+            condition &= ~questions.tagged(named.tags)
+        for segment in self._segments_of(named):
+            condition &= sql.to_q(segment.group, now=asked.now, denied=True, alone=asked.alone)
+        if named.followers:
+            condition &= ~Q(uid__in=named.followers)
         return condition
 
     def _segments_of(self, named: Named) -> list[SegmentRules]:

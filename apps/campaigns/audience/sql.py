@@ -1,226 +1,60 @@
-"""A segment's rules as SQL: conditions on Follower that never multiply rows."""
+"""A segment's rules as SQL: conditions on Follower that never multiply rows.
+
+What each rule asks is said in `questions`, how they are put together here. An opposite is pushed
+down to the single questions: of NOT EXISTS PostgreSQL makes a join that reads a table once, of
+NOT (... EXISTS ...) a look for each follower.
+"""
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from functools import reduce
-from operator import or_
+from operator import and_, or_
 from typing import Any
 
-from django.db.models import CharField, Exists, F, Func, JSONField, OuterRef, Q, Value
-from django.db.models.fields.json import (
-    KeyTextTransform,
-    KeyTransform,
-    KeyTransformExact,
-    KeyTransformGt,
-    KeyTransformLt,
-)
-from django.db.models.lookups import Exact, IContains, IExact, IStartsWith
+from django.db.models import Q
 from django.utils import timezone
 
-from apps.campaigns.audience import language
-from apps.campaigns.audience.language import OPPOSITES, Group, Rule, as_number, instant_of
-from apps.followers.models import (
-    Address,
-    AddressState,
-    Channel,
-    Preference,
-    Tag,
-    Tagging,
-)
-from apps.lib.sql.undocumented import comparable_in_json
+from apps.campaigns.audience import language, questions
+from apps.campaigns.audience.language import Group, Rule
 
 
-def rules_to_q(data: Any, *, now: dt.datetime | None = None) -> Q:
-    """Make a segment's stored rules a condition on Follower. Raises language.BadRules."""
-    return to_q(language.parse(data), now=now or timezone.now())
+def rules_to_q(data: Any, *, now: dt.datetime | None = None, alone: bool = True) -> Q:
+    """Make a segment's stored rules a condition on Follower (`alone` as in to_q).
+
+    Raises language.BadRules.
+    """
+    return to_q(language.parse(data), now=now or timezone.now(), alone=alone)
 
 
-def to_q(part: Rule | Group, *, now: dt.datetime) -> Q:
-    """Make rules a condition on Follower, of subqueries only, so that it never multiplies rows."""
+def to_q(part: Rule | Group, *, now: dt.datetime, denied: bool = False, alone: bool = True) -> Q:
+    """Make rules a condition on Follower, of subqueries only, so that it never multiplies rows.
+
+    `denied` asks for the opposite. `alone`: nothing else lets somebody in who does not meet it, so
+    that an index may find those who do; not worth it where a statement asks about a few only.
+    """
     if isinstance(part, Rule):
-        positive = OPPOSITES.get(part.op, part.op)
-        question = QUESTIONS[part.field](part, positive, now)
-        if positive == part.op:
-            return question
-        return ~question
-    condition = Q()
-    for child in part.parts:
-        if part.every:
-            condition = condition & to_q(child, now=now)
-        else:
-            condition = condition | to_q(child, now=now)
-    if part.unless:
-        return condition & ~to_q(part.unless, now=now)
-    return condition
+        return questions.ask(part, now=now, denied=denied, alone=alone)
+    if part.unless is None:
+        return _parts(part, now=now, denied=denied, alone=alone)
+    if not part.parts:
+        return to_q(part.unless, now=now, denied=not denied, alone=alone)
+    stays_alone = alone and not denied
+    joined = _parts(part, now=now, denied=denied, alone=stays_alone)
+    without = to_q(part.unless, now=now, denied=not denied, alone=stays_alone)
+    if denied:
+        return joined | without
+    return joined & without
 
 
-# ------------------------------------------------------------------ one question each
-class _Kind(Func):
-    """The JSON type of one metadata key: string, number, boolean, array, object or null.
-
-    An absent key is null.
-    """
-
-    output_field = CharField()
-
-    def __init__(self, key: str) -> None:
-        super().__init__(F("metadata"), Value(key))
-        self.key = key
-
-    def as_postgresql(
-        self, compiler: Any, connection: Any, **context: Any
-    ) -> tuple[str, tuple[Any, ...]]:
-        column, _ = compiler.compile(self.source_expressions[0])
-        return f"COALESCE(jsonb_typeof({column} -> %s), 'null')", (self.key,)
-
-    def as_sqlite(
-        self, compiler: Any, connection: Any, **context: Any
-    ) -> tuple[str, tuple[Any, ...]]:
-        column, _ = compiler.compile(self.source_expressions[0])
-        return (
-            f"CASE json_type({column}, %s) WHEN 'text' THEN 'string' WHEN 'integer' THEN 'number' "
-            "WHEN 'real' THEN 'number' WHEN 'true' THEN 'boolean' WHEN 'false' THEN 'boolean' "
-            "WHEN 'array' THEN 'array' WHEN 'object' THEN 'object' ELSE 'null' END"
-        ), (f'$."{self.key}"',)
-
-
-def _is_kind(key: str, kind: str) -> Q:
-    return Q(Exact(_Kind(key), kind))
-
-
-def _json(number: float) -> Value:
-    return Value(number, output_field=JSONField())
-
-
-def _any(conditions: Iterator[Q]) -> Q:
-    return reduce(or_, conditions)
-
-
-def _metadata_is(key: str, value: Any) -> Q:
-    text = value
-    if isinstance(value, bool):
-        text = str(value).lower()
-    read = KeyTextTransform(key, "metadata")
-    found = _is_kind(key, "string") & Q(IExact(read, text))
-    if text.lower() in {"true", "false"}:
-        found |= _is_kind(key, "boolean") & Q(Exact(read, text.lower()))
-    if (number := as_number(value)) is not None:
-        same = KeyTransformExact(KeyTransform(key, "metadata"), _json(number))
-        found |= _is_kind(key, "number") & Q(same)
-    return found
-
-
-def _metadata(rule: Rule, op: str, now: dt.datetime) -> Q:
-    key = rule.key
-    value = rule.value
-    found = KeyTransform(key, "metadata")
-    text = KeyTextTransform(key, "metadata")
-    match op:
-        case "is":
-            return _metadata_is(key, value)
-        case "in":
-            return _any(_metadata_is(key, one) for one in value)
-        case "contains":
-            return _is_kind(key, "string") & Q(IContains(text, value))
-        case "starts_with":
-            return _is_kind(key, "string") & Q(IStartsWith(text, value))
-        case "gt":
-            return _is_kind(key, "number") & Q(KeyTransformGt(found, comparable_in_json(value)))
-        case "lt":
-            return _is_kind(key, "number") & Q(KeyTransformLt(found, comparable_in_json(value)))
-    return ~_is_kind(key, "null")
-
-
-def _column(rule: Rule, op: str, now: dt.datetime) -> Q:
-    name = rule.field
-    value = rule.value
-    match op:
-        case "is":
-            return Q(**{f"{name}__iexact": value})
-        case "in":
-            return _any(Q(**{f"{name}__iexact": one}) for one in value)
-        case "contains":
-            return Q(**{f"{name}__icontains": value})
-        case "starts_with":
-            return Q(**{f"{name}__istartswith": value})
-    return ~Q(**{name: ""})
-
-
-def _created(rule: Rule, op: str, now: dt.datetime) -> Q:
-    match op:
-        case "before":
-            return Q(created_at__lt=instant_of(rule.value, end=False))
-        case "after":
-            return Q(created_at__gte=instant_of(rule.value, end=True))
-    return Q(created_at__gte=now - dt.timedelta(days=rule.value))
-
-
-def _email_domain(rule: Rule, op: str, now: dt.datetime) -> Q:
-    emails = Address.objects.filter(follower=OuterRef("pk"), channel=Channel.EMAIL)
-    if op == "exists":
-        return Q(Exists(emails))
-    if op == "in":
-        domains = rule.value
-    else:
-        domains = [rule.value]
-    ends = [f"@{domain.lower().lstrip('@')}" for domain in domains]
-    return Q(Exists(emails.filter(_any(Q(key__endswith=end) for end in ends))))
-
-
-def _tag(rule: Rule, op: str, now: dt.datetime) -> Q:
-    if op == "exists":
-        return Q(Exists(Tagging.objects.filter(follower=OuterRef("pk"))))
-    if op == "in":
-        return tagged(rule.value)
-    return tagged([rule.value])
-
-
-def tagged(slugs: Sequence[str]) -> Q:
-    """Ask for followers with any of the tags (slugs), by EXISTS, so that nobody is counted twice.
-
-    The tags are looked up first: joined, PostgreSQL looks for them again for each follower.
-    """
-    tags = list(Tag.objects.filter(slug__in=slugs).values_list("pk", flat=True))
-    return Q(Exists(Tagging.objects.filter(follower=OuterRef("pk"), tag__in=tags)))
-
-
-def _has_channel(rule: Rule, op: str, now: dt.datetime) -> Q:
-    channels = [rule.value]
-    if op == "in":
-        channels = rule.value
-    if Channel.IN_APP in channels:  # needs no address: everybody has an inbox
-        return Q(pk__isnull=False)
-    addresses = Address.objects.filter(
-        follower=OuterRef("pk"), channel__in=channels, state=AddressState.ACTIVE
-    )
-    return Q(Exists(addresses))
-
-
-def _preference(rule: Rule, op: str, now: dt.datetime) -> Q:
-    own = Preference.objects.filter(
-        follower=OuterRef("pk"),
-        notification_type__key=rule.value["type"],
-        channel=rule.value["channel"],
-    )
-    if rule.value["choice"] == "none":
-        return ~Q(Exists(own))
-    return Q(Exists(own.filter(allowed=rule.value["choice"] == "on")))
-
-
-def _subscribed(rule: Rule, op: str, now: dt.datetime) -> Q:
-    return Q(subscribed=rule.value)
-
-
-# How each field of the language asks a positive operator.
-QUESTIONS: dict[str, Callable[[Rule, str, dt.datetime], Q]] = {
-    "tag": _tag,
-    "language": _column,
-    "time_zone": _column,
-    "name": _column,
-    "email_domain": _email_domain,
-    "created_at": _created,
-    "subscribed": _subscribed,
-    "has_channel": _has_channel,
-    "preference": _preference,
-    "metadata": _metadata,
-}
+def _parts(group: Group, *, now: dt.datetime, denied: bool, alone: bool) -> Q:
+    """Put together a group's parts, without its "not"."""
+    all_hold = group.every != denied
+    stays_alone = alone and all_hold
+    # an index finds who meets one of several questions if it answers each of them
+    if alone and not denied and all(map(questions.has_words, group.parts)):
+        stays_alone = True
+    conditions = [to_q(part, now=now, denied=denied, alone=stays_alone) for part in group.parts]
+    together: Callable[[Q, Q], Q] = or_
+    if all_hold:
+        together = and_
+    return reduce(together, conditions)

@@ -137,7 +137,7 @@ def followers_of(occurrence: Any) -> QuerySet[Follower]:
 
     Whoever has changed zones since another clock struck for the same wall time has got it already.
     """
-    people = Audience.stored(occurrence.audience).followers(now=occurrence.started_at)
+    people = Audience.stored(occurrence.audience).followers(now=occurrence.started_at, sliced=True)
     if occurrence.recurring.zone_mode != ZoneMode.FOLLOWER:
         return people
     round_ = Occurrence.objects.filter(recurring=occurrence.recurring, wall=occurrence.wall)

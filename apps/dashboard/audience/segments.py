@@ -230,7 +230,8 @@ def add(request: HttpRequest) -> HttpResponse:
 def page(request: HttpRequest, uid: UUID) -> HttpResponse:
     segment = get_object_or_404(Segment, uid=uid)
     if not may(request.user, Capability.EDIT):
-        matches = matches_of(segment.rules, now=timezone.now())
+        exact = "exact" in request.GET
+        matches = matches_of(segment.rules, now=timezone.now(), exact=exact)
         context = {"segment": segment, "matches": matches}
         return render(request, "dashboard/audience/segments/view.html", context)
     return _edit(request, segment)
@@ -243,6 +244,7 @@ def _edit(request: HttpRequest, segment: Segment | None) -> HttpResponse:
     builder = Builder(segment, request.POST or None)
     matches = None
     looking = "add" in request.POST or "show" in request.POST
+    exact = "exact" in request.POST or request.POST.get("show") == "exact"
     if request.method == "POST":
         valid = builder.form.is_valid()
         made = builder.rules()
@@ -254,7 +256,7 @@ def _edit(request: HttpRequest, segment: Segment | None) -> HttpResponse:
         if looking:
             builder.form.errors.pop("name", None)  # it is not needed to look
         if made:
-            matches = matches_of(made, now=timezone.now())
+            matches = matches_of(made, now=timezone.now(), exact=exact)
     elif segment is not None:
         matches = matches_of(segment.rules, now=timezone.now())
     used_by = []

@@ -8,7 +8,8 @@ import pytest
 from django.utils import timezone
 
 from apps.campaigns.audience import language
-from apps.campaigns.audience.sql import QUESTIONS, rules_to_q
+from apps.campaigns.audience.questions import QUESTIONS
+from apps.campaigns.audience.sql import rules_to_q
 from apps.followers.models import Follower
 from apps.followers.people.search import find
 from tests.campaigns.world import NOW, facts_of, make_world, matches, random_rules

@@ -3,7 +3,6 @@
 import uuid
 from typing import Any
 
-from django.db.models import QuerySet
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,13 +13,17 @@ from apps.api.edited import Edited
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.v1.audience.followers import FOLLOWERS, FollowerOut
 from apps.campaigns.audience import segments
+from apps.campaigns.audience.how_many import exactly
 from apps.campaigns.audience.segments import SegmentValues
 from apps.campaigns.audience.sql import rules_to_q
 from apps.campaigns.models import Segment
 from apps.followers.models import Follower
 
 # rules can ask whether one certain person has one certain value
-COUNTED = "A count answers questions about people, so it needs followers:read, too."
+COUNTED = (
+    "A count answers questions about people, so it needs followers:read, too. 409 if it takes more "
+    "than half a minute."
+)
 
 
 class SegmentOut(serializers.Serializer[Segment]):
@@ -145,13 +148,11 @@ class SegmentCount(Endpoint):
         "segments_count",
         "Count who is in a segment now",
         answer=CountOut,
-        refuses=(404,),
+        refuses=(404, 409),
         details=COUNTED,
     )
     def get(self, request: Request, id: uuid.UUID) -> Response:
-        return Response(
-            {"count": _matching(one(Segment.objects.all(), uid=id).rules, self).count()}
-        )
+        return Response({"count": _matching(one(Segment.objects.all(), uid=id).rules, self)})
 
 
 class RulesCount(Endpoint):
@@ -166,12 +167,12 @@ class RulesCount(Endpoint):
         "Count who matches rules",
         body=RulesIn,
         answer=CountOut,
-        refuses=(400,),
+        refuses=(400, 409),
         details=COUNTED,
     )
     def post(self, request: Request) -> Response:
-        return Response({"count": _matching(self.body(RulesIn)["rules"], self).count()})
+        return Response({"count": _matching(self.body(RulesIn)["rules"], self)})
 
 
-def _matching(rules: Any, view: Endpoint) -> QuerySet[Follower]:
-    return Follower.objects.filter(rules_to_q(rules, now=view.now)).order_by()
+def _matching(rules: Any, view: Endpoint) -> int:
+    return exactly(Follower.objects.filter(rules_to_q(rules, now=view.now)))

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from rich import box
 from rich.table import Table
 
-from apps.campaigns.audience.sql import tagged
+from apps.campaigns.audience.questions import tagged
 from apps.followers.people import search
 from apps.lib.sql import keyset
 from apps.ops.messages import parted, slugs_of
