@@ -349,11 +349,13 @@ def described(
     refuses: Sequence[int] = (),
     details: str = "",
     repeat: bool = False,
+    later: Any = None,
 ) -> Callable[[View], View]:
     """The method's entry in the OpenAPI document.
 
     `answer` None: 204 without a body. `body` None: what is sent in one is refused, field by field.
-    `repeat`: what is done already is answered with 200.
+    `repeat`: what is done already is answered with 200. `later`: what 202 answers while the work
+    takes longer.
     """
 
     def enter(view: View) -> View:
@@ -371,6 +373,8 @@ def described(
         responses: dict[Any, OpenApiResponse] = {good: OpenApiResponse(answer, description="Done.")}
         if repeat:
             responses[200] = OpenApiResponse(answer, description="It was done already.")
+        if later is not None:
+            responses[202] = OpenApiResponse(later, description="It takes longer; ask again.")
         for code, text in sorted(problems.items()):
             responses[code, MEDIA_TYPE] = OpenApiResponse(Problem, description=text)
         parameters = []

@@ -144,7 +144,7 @@ def start_scheduled(*, campaign: Campaign, now: dt.datetime) -> Run | None:
         due = Campaign.objects.filter(pk=campaign.pk, send_at__lte=now)
         if not _move(campaign, (S.SCHEDULED,), S.SENDING, now=now, rows=due):
             return None
-        ready = examine(campaign, now=now, starting=True)
+        ready = examine(campaign, now=now, ask_for_people=False)
         found: Sequence[Missing] = ready.problems
         if not found:
             try:

@@ -48,13 +48,13 @@ def current_version(campaign: Campaign) -> Version | None:
     return versions.select_related("layout", "template").prefetch_related("translations").first()
 
 
-def examine(campaign: Campaign, *, now: dt.datetime, starting: bool = False) -> Readiness:
+def examine(campaign: Campaign, *, now: dt.datetime, ask_for_people: bool = True) -> Readiness:
     """Find everything that stands in the way.
 
-    At the start of a scheduled run (`starting`) an audience that happens to be empty is no problem:
-    it is sent to nobody.
+    Without `ask_for_people` an audience that happens to be empty is no problem: at the start of a
+    scheduled run it is sent to nobody, and a review counts the people later.
     """
-    audience, wrong = _audience(campaign, now=now, may_be_empty=starting)
+    audience, wrong = _audience(campaign, now=now, may_be_empty=not ask_for_people)
     found = _choices(campaign)
     warnings: list[Missing] = []
     version = current_version(campaign)
@@ -136,10 +136,16 @@ def _audience(
     elif fault := _fault_of_segments(audience.segments.values()):
         message = fault
     elif not may_be_empty and not audience.followers(now=now).exists():
-        message = _("Nobody matches this audience. Choose more, or exclude fewer.")
+        return audience, [nobody_matches()]
     if message:
         return audience, [Missing("audience", message)]
     return audience, []
+
+
+def nobody_matches() -> Missing:
+    """Say that an audience finds nobody just now."""
+    said = _("Nobody matches this audience. Choose more, or exclude fewer.")
+    return Missing("audience", said)
 
 
 def _fault_of_segments(segments: Iterable[SegmentRules]) -> str:

@@ -134,3 +134,27 @@ class Run(Launched):
 
     def __str__(self) -> str:
         return f"{self.campaign} run {self.number}"
+
+
+class AudienceCount(models.Model):
+    """A count of whom a campaign would reach; review/counting.py is its only writer.
+
+    Under way until it has `numbers` (review/numbers.py says what is in them) or has `failed`.
+    """
+
+    uid = models.UUIDField(default=uuid7, unique=True, editable=False)
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="counts")
+    asked = models.CharField(max_length=64)  # digest of the question: another one, another count
+    started_at = models.DateTimeField()
+    counted_at = models.DateTimeField(null=True, blank=True)
+    numbers = models.JSONField(null=True, blank=True)
+    failed = models.BooleanField(default=False)
+
+    class Meta:
+        indexes = [
+            # the newest answer to a question
+            models.Index(fields=["asked", "-id"], name="audience_count_asked"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campaign} at {self.started_at}"

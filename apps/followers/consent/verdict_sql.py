@@ -19,6 +19,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce
 
+from apps.followers.consent.ladder import Ask, about_address, ladder_of
 from apps.followers.consent.verdict import Reason, TypeFacts
 from apps.followers.models import (
     EVERYWHERE,
@@ -35,6 +36,12 @@ from apps.followers.models import (
 
 # In-app messages are stored with us and need no address.
 NEEDS_ADDRESS = frozenset(Channel) - {Channel.IN_APP}
+# States of an address that a question asks for as they are.
+STATES = {
+    Ask.BOUNCED: AddressState.BOUNCED,
+    Ask.UNCONFIRMED: AddressState.UNCONFIRMED,
+    Ask.OFF: AddressState.OFF,
+}
 ALLOWING = (Reason.CRITICAL, Reason.LOCKED_ON, Reason.PREFERENCE_ON, Reason.DEFAULT_ON)
 
 
@@ -57,62 +64,45 @@ def reason_case(kind: NotificationType, channel: str, *, follower: str, address:
     Both are lookups such as "follower" and "address" (a Delivery) or "" and "primary_address" (a
     Follower).
     """
-    facts = type_facts(kind, channel)
     on_follower = ""
     outer = OuterRef("pk")
     if follower:
         on_follower = f"{follower}__"
         outer = OuterRef(f"{follower}_id")
-    whens: list[When] = []
-
-    def when(condition: Q, reason: Reason) -> None:
-        whens.append(When(condition, then=Value(reason.value)))
-
-    def otherwise(reason: Reason | Coalesce) -> Case:
-        default: Value | Coalesce
-        if isinstance(reason, Reason):
-            default = Value(reason.value)
-        else:
-            default = reason
-        return Case(*whens, default=default, output_field=CharField())
-
+    facts = type_facts(kind, channel)
+    ladder = ladder_of(facts)
+    asks = ladder.asks
     if channel in NEEDS_ADDRESS:
-        suppressed = Suppression.objects.filter(
-            channel=channel_of_address(channel), key=OuterRef(f"{address}__key")
+        asks = (*about_address(facts), *asks)
+
+    def condition(ask: Ask) -> Q:
+        match ask:
+            case Ask.NO_ADDRESS:
+                gone = Q(**{f"{address}__state": AddressState.GONE})
+                return Q(**{f"{address}__id__isnull": True}) | gone
+            case Ask.SUPPRESSED:
+                suppressed = Suppression.objects.filter(
+                    channel=channel_of_address(channel), key=OuterRef(f"{address}__key")
+                )
+                marked = Q(**{f"{address}__state": AddressState.SUPPRESSED})
+                return _there_is(suppressed) | marked
+            case Ask.UNSUBSCRIBED:
+                return Q(**{f"{on_follower}subscribed": False})
+            case Ask.MUTED:
+                return _there_is(ChannelMute.objects.filter(follower=outer, channel=channel))
+        return Q(**{f"{address}__state": STATES[ask]})
+
+    whens = [When(condition(ask), then=Value(reason.value)) for ask, reason in asks]
+    end: Value | Coalesce = Value(ladder.end.value)
+    if ladder.own_choice:
+        cell = Preference.objects.filter(follower=outer, notification_type=kind, channel=channel)
+        chosen = Case(
+            When(allowed=True, then=Value(Reason.PREFERENCE_ON.value)),
+            default=Value(Reason.PREFERENCE_OFF.value),
+            output_field=CharField(),
         )
-        when(
-            Q(**{f"{address}__id__isnull": True}) | Q(**{f"{address}__state": AddressState.GONE}),
-            Reason.NO_ADDRESS,
-        )
-        when(
-            _there_is(suppressed) | Q(**{f"{address}__state": AddressState.SUPPRESSED}),
-            Reason.ADDRESS_SUPPRESSED,
-        )
-        when(Q(**{f"{address}__state": AddressState.BOUNCED}), Reason.ADDRESS_BOUNCED)
-        if not facts.confirms:
-            when(Q(**{f"{address}__state": AddressState.UNCONFIRMED}), Reason.ADDRESS_UNCONFIRMED)
-        when(Q(**{f"{address}__state": AddressState.OFF}), Reason.ADDRESS_OFF)
-    if not facts.active:
-        return otherwise(Reason.TYPE_INACTIVE)
-    if not facts.offered:
-        return otherwise(Reason.CHANNEL_NOT_OFFERED)
-    if facts.critical:
-        return otherwise(Reason.CRITICAL)
-    if facts.locked_on:
-        return otherwise(Reason.LOCKED_ON)
-    if facts.commercial:
-        when(Q(**{f"{on_follower}subscribed": False}), Reason.UNSUBSCRIBED)
-    when(_there_is(ChannelMute.objects.filter(follower=outer, channel=channel)), Reason.CHANNEL_OFF)
-    cell = Preference.objects.filter(follower=outer, notification_type=kind, channel=channel)
-    chosen = Case(
-        When(allowed=True, then=Value(Reason.PREFERENCE_ON.value)),
-        default=Value(Reason.PREFERENCE_OFF.value),
-        output_field=CharField(),
-    )
-    default = Reason.DEFAULT_OFF
-    if facts.default_on:
-        default = Reason.DEFAULT_ON
-    return otherwise(Coalesce(Subquery(cell.values_list(chosen)), Value(default.value)))
+        end = Coalesce(Subquery(cell.values_list(chosen)), Value(ladder.end.value))
+    return Case(*whens, default=end, output_field=CharField())
 
 
 def _there_is(rows: QuerySet[Any]) -> Q:

@@ -31,7 +31,9 @@ from apps.api.verbs import Verb
 from apps.campaigns import compose, lifecycle
 from apps.campaigns.digests import ForDigests, for_digests
 from apps.campaigns.models import Campaign, CampaignState
-from apps.campaigns.review import review
+from apps.campaigns.review import counting
+from apps.campaigns.review.counting import Counted, Counting, CountStatus
+from apps.campaigns.review.review import look, question_of, with_numbers
 from apps.content.models import Template
 from apps.lib.refusals import NOT_FOUND
 from apps.notifications.engagement.counts import Attention, engagement
@@ -39,6 +41,7 @@ from apps.notifications.models import Delivery, Notification
 from apps.notifications.reports.balance import Balance, balance, deliveries_behind
 
 ROWS = Campaign.objects.select_related("notification_type", "template")
+AT_ONCE = 2.0  # seconds for which a count is waited for
 
 NAMED_IN_AUDIENCE = {
     "audience.tags": Scope.FOLLOWERS_READ,
@@ -311,9 +314,25 @@ class ReviewOut(serializers.Serializer[Any]):
     languages = LanguageReviewOut(many=True, help_text="Each version that would leave.")
     problems = MissingOut(many=True, help_text="What keeps it from being sent.")
     warnings = MissingOut(many=True, help_text="What may be a mistake, as a dead link.")
+    counted_at = serializers.DateTimeField(help_text="When the numbers were true.")
 
 
-class AudienceCount(Endpoint):
+class AudienceCountOut(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    status = serializers.ChoiceField([each.value for each in CountStatus])
+    started_at = serializers.DateTimeField()
+    review = ReviewOut(allow_null=True, help_text="Once it is done.")
+
+
+class AudienceQuery(Strict):
+    again = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="Count anew, though the same was counted in the last ten minutes.",
+    )
+
+
+class AudienceOfCampaign(Endpoint):
     """Who would get it if it left now."""
 
     scopes = {"GET": Scope.CAMPAIGNS_READ}
@@ -323,12 +342,80 @@ class AudienceCount(Endpoint):
         "Campaigns",
         "campaigns_audience",
         "Count who would get it now, and who not and why",
+        query=AudienceQuery,
         answer=ReviewOut,
-        refuses=(404,),
-        details="Needs followers:read, too.",
+        later=AudienceCountOut,
+        refuses=(400, 404),
+        details=(
+            "Needs followers:read, too. What takes longer than two seconds is answered with 202 "
+            "and goes on; `Location` says where to ask for it. On a site of more than 50,000 "
+            "followers the numbers of the same question are given again for ten minutes: "
+            "`counted_at` says from when they are."
+        ),
     )
     def get(self, request: Request, id: uuid.UUID) -> Response:
-        return Response(ReviewOut(review(one(ROWS, uid=id), now=self.now)).data)
+        asked = self.query(AudienceQuery)
+        campaign = one(ROWS, uid=id)
+        now = self.now
+        ready = look(campaign, now=now)
+        question = question_of(campaign, ready)
+        counted = counting.at_hand(campaign, question, now=now, again=asked["again"])
+        if counted is None:
+            count = counting.begin(campaign, question, now=now)
+            counted = _soon(count)
+            if counted is None:
+                return self._later(campaign, count)
+        return Response(ReviewOut(with_numbers(campaign, ready, counted)).data)
+
+    def _later(self, campaign: Campaign, count: Counting) -> Response:
+        row = count.row
+        address = f"{self.request.path}/{row.uid}"
+        said = {"id": row.uid, "status": CountStatus.COUNTING, "started_at": row.started_at}
+        answer = Response(AudienceCountOut({**said, "review": None}).data, status=202)
+        answer["Location"] = address
+        answer["Retry-After"] = "1"
+        return answer
+
+
+def _soon(count: Counting) -> Counted | None:
+    """Give the numbers if they are there in AT_ONCE seconds; else let the count go on."""
+    try:
+        if count.wait(AT_ONCE):
+            return count.result()
+        count.promise()
+    finally:
+        count.leave()
+    return None
+
+
+class OneAudienceCount(Endpoint):
+    """A count that took longer."""
+
+    scopes = {"GET": Scope.CAMPAIGNS_READ}
+    also = {"GET": Scope.FOLLOWERS_READ}
+
+    @described(
+        "Campaigns",
+        "campaigns_audience_count",
+        "Get a count that took longer",
+        answer=AudienceCountOut,
+        refuses=(404,),
+        details="Needs followers:read, too. It is kept for a day, for as long as it is a draft.",
+    )
+    def get(self, request: Request, id: uuid.UUID, count: uuid.UUID) -> Response:
+        campaign = one(ROWS, uid=id)
+        row = one(campaign.counts.all(), uid=count)
+        now = self.now
+        review = None
+        if counted := counting.found_by(row):
+            review = with_numbers(campaign, look(campaign, now=now), counted)
+        said = {
+            "id": row.uid,
+            "status": counting.status_of(row, now=now),
+            "started_at": row.started_at,
+            "review": review,
+        }
+        return Response(AudienceCountOut(said).data)
 
 
 class Schedule(Endpoint):

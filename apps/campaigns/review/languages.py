@@ -7,14 +7,11 @@ own language, and what in it nobody has written for this campaign.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from django.db.models import Count, QuerySet
-
 from apps.campaigns.models import Campaign
 from apps.content.lint import left_behind
 from apps.content.models import Version
 from apps.content.problems import RenderError
 from apps.content.render import Compiled, compiled, pick_language
-from apps.followers.models import Follower
 from apps.notifications.preview import Sample, preview
 
 _SHOWN = ("subject", "title", "body")  # the first that a channel has says what it is about
@@ -38,10 +35,12 @@ class LanguageReview:
 
 
 def languages_of(
-    campaign: Campaign, version: Version, reached: QuerySet[Follower]
+    campaign: Campaign, version: Version, readers: Mapping[str, int]
 ) -> tuple[LanguageReview, ...]:
-    """Describe every version that would leave, those for most people first."""
-    readers = dict(reached.values_list("language").annotate(n=Count("pk")).order_by())
+    """Describe every version that would leave, those for most people first.
+
+    `readers`: how many of those who are reached read which language.
+    """
     written = [row.language for row in version.translations.all()]
     if not written:
         return ()

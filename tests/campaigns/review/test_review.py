@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from apps.campaigns import lifecycle, readiness
 from apps.campaigns.models import Campaign
-from apps.campaigns.review import review
+from apps.campaigns.review.review import review
 from apps.followers.consent.acts import set_preferences
 from apps.followers.consent.record import Proof
 from apps.followers.consent.suppression import suppress

@@ -10,7 +10,7 @@ from apps.campaigns import lifecycle, readiness
 from apps.campaigns.compose import CampaignValues, change_campaign
 from apps.campaigns.lifecycle import CampaignNotReady
 from apps.campaigns.models import Campaign
-from apps.campaigns.review import review
+from apps.campaigns.review.review import review
 from apps.content.layouts import save_layout, standard_layout
 from apps.content.models import Template
 from apps.content.stock import install
