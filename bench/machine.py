@@ -5,6 +5,7 @@ import os
 import platform
 import re
 import subprocess
+import sysconfig
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +16,9 @@ from bench.mailservers import postfix
 from bench.processes import ROOT, median
 
 PACKAGES = ("Django", "psycopg", "django-q2", "python-liquid", "cryptography", "django-post-office")
+
+# of CPython's configure: profile-guided and link-time optimisation
+OPTIMISED = ("--enable-optimizations", "--with-lto")
 
 
 def facts(folder: Path, database: str) -> list[str]:
@@ -32,7 +36,7 @@ def facts(folder: Path, database: str) -> list[str]:
             f"{database} with its default configuration (fsync on); a write that waits for this"
             f" disk takes {_sync(folder):.2f} ms"
         ),
-        f"Python {platform.python_version()}, "
+        f"Python {platform.python_version()} ({_build()}), "
         + ", ".join(f"{name} {version(name)}" for name in PACKAGES),
         f"smtp-sink and smtp-source of Postfix {_postfix()}; all on 127.0.0.1",
     ]
@@ -52,6 +56,18 @@ def commit() -> str:
 
 def stamp() -> str:
     return f"{dt.datetime.now(dt.UTC):%d %B %Y %H:%M} UTC at {commit()}"
+
+
+def _build() -> str:
+    """Whether this Python was optimised for what it runs, as far as its configuration tells."""
+    given = sysconfig.get_config_var("CONFIG_ARGS") or ""
+    told = []
+    for option in OPTIMISED:
+        word = "without"
+        if option in given:
+            word = "with"
+        told.append(f"{word} {option}")
+    return f"configured {', '.join(told)}"
 
 
 def _processor() -> str:
