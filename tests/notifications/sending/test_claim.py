@@ -3,6 +3,7 @@
 import datetime as dt
 from typing import Any
 
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from apps.followers.models import Follower, NotificationType, Rhythm
@@ -10,7 +11,7 @@ from apps.lib.queue.lanes import Lane
 from apps.notifications import control
 from apps.notifications.accounts.edit import AccountLimits, AccountValues, change_account
 from apps.notifications.limits.domains import set_domain_limit
-from apps.notifications.models import Cap, Notification, ProviderAccount
+from apps.notifications.models import Cap, Delivery, Notification, ProviderAccount
 from apps.notifications.sending import claim
 from apps.notifications.sending import held as sending_held
 from tests.make import TESTER, make_follower, make_type
@@ -31,6 +32,23 @@ def test_rows_of_two_claims_of_one_notification_are_all_looked_at_again(
         held += batch.rows
     wanted = sending_held.still_wanted("me", held, now=timezone.now())
     assert [row.address for row in wanted] == [person.email for person in people]
+
+
+def test_a_lease_is_renewed_when_half_of_it_is_over_and_not_before(
+    db: None, receiver: Receiver
+) -> None:
+    people = [make_follower(email=f"p{n}@example.com") for n in range(2)]
+    tell(make_type(), people, version=make_version())
+    batch = claim.claim(Lane.BULK, owner="me", size=2)
+    assert batch is not None
+    young, old = (row.pk for row in batch.rows)
+    left = sending_held.LEASE / 2 - dt.timedelta(seconds=1)
+    Delivery.objects.filter(pk=old).update(lease_until=Now() + left)
+    before = dict(Delivery.objects.values_list("pk", "lease_until"))
+    assert len(sending_held.still_wanted("me", batch.rows, now=timezone.now())) == 2
+    after = dict(Delivery.objects.values_list("pk", "lease_until"))
+    assert after[young] == before[young]
+    assert after[old] >= before[old] + sending_held.LEASE / 2
 
 
 def test_single_messages_of_a_type_are_claimed_together_each_with_its_own_words(
