@@ -7,20 +7,9 @@ from pathlib import Path
 
 import psutil
 
-NANOSECONDS = 1e-9
+from apps.lib.processes.thread_times import Times, by_thread
+
 WAITS_FOR_DISK = "D"
-
-
-@dataclass(frozen=True, slots=True)
-class Times:
-    """Seconds: of a thread since it began, or between two looks."""
-
-    ran: float
-    waited: float  # for a processor
-
-    @property
-    def awake(self) -> float:
-        return self.ran + self.waited
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +23,13 @@ class Look:
 def look_at(main: int) -> Look:
     """Look at the process `main` and all below it.
 
-    Linux counts what a thread ran and what it waited for a processor
-    (/proc/<pid>/task/<id>/schedstat). Elsewhere only the time that a process ran is known, and its
-    threads are one.
+    Where threads are not known one by one, the time that a process ran is that of its only one.
     """
     threads: dict[int, Times] = {}
     on_disk = False
     for process in _family(main):
         with suppress(psutil.Error):
-            threads |= _by_thread(process.pid) or {process.pid: _ran(process)}
+            threads |= by_thread(process.pid) or {process.pid: _ran(process)}
             on_disk = on_disk or _waits_for_disk(process.pid)
     return Look(threads, on_disk)
 
@@ -71,16 +58,6 @@ def _family(main: int) -> Iterator[psutil.Process]:
 def _ran(process: psutil.Process) -> Times:
     user, system, *_ = process.cpu_times()
     return Times(user + system, 0.0)
-
-
-def _by_thread(pid: int) -> dict[int, Times]:
-    found: dict[int, Times] = {}
-    for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
-        with suppress(OSError, ValueError):
-            ran, waited, _ = path.read_text().split()
-            times = Times(int(ran) * NANOSECONDS, int(waited) * NANOSECONDS)
-            found[int(path.parent.name)] = times
-    return found
 
 
 def _waits_for_disk(pid: int) -> bool:

@@ -20,10 +20,11 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
+from apps.lib.processes.thread_times import Times
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.ops import awake, supervision
-from apps.ops.awake import Look, Times, grown, look_at
+from apps.ops.awake import Look, grown, look_at
 from apps.ops.groups import Group, end_all, end_leftovers, pause_before_start
 from apps.ops.heartbeat import GROUPS
 from apps.ops.models import LaneHeartbeat
@@ -260,7 +261,7 @@ def test_the_busiest_thread_counts_and_not_the_sum_of_all() -> None:
 def test_where_the_kernel_does_not_count_the_waiting_the_time_that_it_ran_counts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(awake, "_by_thread", lambda pid: {})
+    monkeypatch.setattr(awake, "by_thread", lambda pid: {})
     used = sum(psutil.Process().cpu_times()[:2])
     times = look_at(os.getpid()).threads[os.getpid()]
     assert times.ran >= used > 0

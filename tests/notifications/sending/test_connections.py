@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from apps.channels.mail import smtp
 from apps.followers.models import Follower
+from apps.lib.processes import thread_times
 from apps.lib.queue.lanes import Lane
 from apps.notifications import control
 from apps.notifications.accounts.edit import AccountValues, change_account
@@ -173,6 +174,21 @@ def test_more_connections_are_opened_while_the_server_keeps_us_waiting(
     assert stands(notification) == {"sent": 40}
     assert len(set(receiver.recipients)) == len(receiver.recipients) == 40
     assert 1 < receiver.connections <= 4
+
+
+@pytest.mark.reported
+def test_a_machine_that_is_busy_with_others_is_not_taken_for_a_slow_server(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shift, "WIDEN_SECONDS", 0.0)
+    monkeypatch.setattr(sending_sender, "STATE_SECONDS", 0.0)
+    # all the time its threads wait for the processor
+    monkeypatch.setattr(thread_times, "awake_here", time.monotonic)
+    connections(4)
+    notification = tell(make_type(), people(40), version=make_version())
+    sending_sender.send_lane(name=Lane.BULK)
+    assert stands(notification) == {"sent": 40}
+    assert receiver.connections == 1
 
 
 def test_where_no_more_threads_can_be_started_those_at_work_have_to_do(
