@@ -150,7 +150,7 @@ class World:
         ]
         self.run("web", [sys.executable, "-m", "granian", *words])
         self.until(
-            lambda: self.ask("GET", "/healthz")[0] == 200, "the web server answers", within=60
+            lambda: self.ask("GET", "/healthz")[0] == 200, "the web server answers", within=300
         )
 
     def start_worker(self, name: str = "worker", *words: str, **environment: str) -> Program:

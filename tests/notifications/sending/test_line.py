@@ -97,8 +97,11 @@ def test_what_is_made_while_another_takes_back_what_was_made_is_not_lost(
 
 
 def test_a_line_hears_of_a_broken_journal_also_where_messages_are_made_ahead(
-    receiver: Receiver,
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def full(*_: object) -> None:
+        raise NotWritten("The disk is full.")
+
     tell(
         make_type(),
         [make_follower(email=f"p{number}@example.com") for number in range(2)],
@@ -116,7 +119,7 @@ def test_a_line_hears_of_a_broken_journal_also_where_messages_are_made_ahead(
         line.put(batch.rows)
         hand = Hand(line)
         assert hand._make(wait=False)
-        journal._torn = True
+        monkeypatch.setattr(journal, "given_back", full)
         hand.broke(NotWritten("The disk is full."))
         assert isinstance(line.error, NotWritten)
         assert {row.pk for row in line.withdraw()} == {row.pk for row in batch.rows}

@@ -2,7 +2,6 @@
 any other does not.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -79,11 +78,8 @@ def test_a_successor_learns_the_remedy_from_the_journal_and_still_reads_what_old
     )
     journal = Journal()
     journal.ended(7, outcome)
+    journal._write(b"E", 8, b'["permanent_recipient", "550", "", null, true]')
     journal.leave(clean=False)
-    old = json.dumps(["permanent_recipient", "550", "", None, True])
-    [path] = tmp_path.glob("*.journal")
-    with path.open("a") as file:
-        file.write(f"E 8 {old}\n")
     notes: dict[int, Note] = {}
     of_the_dead(lambda _, said: notes.update(said.of))
     assert notes[7].outcome == outcome
