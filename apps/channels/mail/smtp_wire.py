@@ -2,13 +2,16 @@
 bytes out and answers in (RFC 5321).
 
 A blocking socket: it gives the interpreter away while it waits, so that connections in threads are
-all it takes. What an answer means for a message is decided in smtp.py.
+all it takes. In the clear the kernel looks to the time-out of each call; Python would ask it before
+each whether the socket is ready. Through TLS Python has to, which else would begin again and again.
+What an answer means for a message is decided in smtp.py.
 """
 
 import re
 import select
 import socket
 import ssl
+import struct
 import time
 from base64 import b64encode
 from functools import lru_cache
@@ -76,7 +79,7 @@ class Wire:
         self._host = host
         self._timeout = timeout
         self._socket = socket.create_connection((host, port), timeout)
-        self._patience = timeout  # what the socket is set to now
+        self._patience = timeout  # how long one read waits now
         self._unread = b""
         self._poll: select.poll | None = None
         # a command must not wait in the kernel until the last one is acknowledged (40 ms with
@@ -85,11 +88,18 @@ class Wire:
         self._sealed = tls is not None
         if tls:
             self._socket = tls.wrap_socket(self._socket, server_hostname=host)
+        else:
+            self._leave_time_to_the_kernel()
         self.offers: dict[str, str] = {}
         self.pipelining = False
         self.largest: int | None = (
             None  # bytes; 0 where the server counts but has no limit, None where it does not
         )
+
+    def _leave_time_to_the_kernel(self) -> None:
+        self._socket.settimeout(None)
+        for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+            self._socket.setsockopt(socket.SOL_SOCKET, option, _interval(self._timeout))
 
     # ---- before the first message
     def greet(self) -> None:
@@ -133,8 +143,9 @@ class Wire:
         # be taken for an answer that came encrypted. What was offered before is forgotten for the
         # same reason (RFC 3207 4.2).
         self._unread = b""
-        self._socket = tls.wrap_socket(self._socket, server_hostname=self._host)
         self._sealed = True
+        self._wait_at_most(self._timeout)
+        self._socket = tls.wrap_socket(self._socket, server_hostname=self._host)
         self._poll = None
         self._introduce()
 
@@ -164,8 +175,8 @@ class Wire:
         """Raises CutShort, which knows how much is on its way."""
         taken = 0
         try:
-            if self._patience != self._timeout:
-                self._wait_at_most(self._timeout)
+            if self._sealed and self._patience != self._timeout:
+                self._wait_at_most(self._timeout)  # Python's is for both directions
             if not self._sealed:
                 taken = self._socket.send(data)
             rest = memoryview(data)
@@ -173,6 +184,8 @@ class Wire:
                 # One record at a time: the other side can read either all of a record or nothing,
                 # so when this raises, what it was raised for has not been read.
                 taken += self._socket.send(rest[taken : taken + LONGEST_RECORD])
+        except BlockingIOError as error:
+            raise CutShort(taken, TimeoutError("timed out")) from error
         except OSError as error:
             raise CutShort(taken, error) from error
 
@@ -198,21 +211,15 @@ class Wire:
         good one all are the same) and all its text. Raises OSError where the connection is gone or
         silent.
         """
-        patience = patience or self._timeout
+        until = time.monotonic() + (patience or self._timeout)
         texts: list[bytes] = []
         size = 0
-        until = 0.0
         while True:
             end = self._unread.find(b"\n")
             if end < 0:
                 if size + len(self._unread) > LONGEST_ANSWER:
                     return NO_ANSWER, b"an answer longer than 64 kB"
-                # the first wait is the common one; only an answer in pieces needs a clock
-                left = patience
-                if until:
-                    left = until - time.monotonic()
-                until = until or time.monotonic() + patience
-                self._unread += self._receive(left)
+                self._unread += self._receive(until)
                 continue
             line = self._unread[:end]
             self._unread = self._unread[end + 1 :]
@@ -225,18 +232,33 @@ class Wire:
             if line[3:4] != b"-":
                 return int(line[:3]), b"\n".join(texts)
 
-    def _receive(self, seconds: float) -> bytes:
-        if seconds <= 0:
-            raise TimeoutError("timed out")
-        if self._patience != seconds:
-            self._wait_at_most(seconds)
-        data = self._socket.recv(4096)
-        if not data:
-            raise ConnectionError("it closed the connection")
-        return data
+    def _receive(self, until: float) -> bytes:
+        """Some bytes, by that moment of the monotonic clock. Longer patience than the usual is
+        several waits: to set another time for each answer would cost as much as to hear it.
+        """
+        while (left := until - time.monotonic()) > 0:
+            wait = self._timeout
+            if (
+                left < 0.9 * self._timeout
+            ):  # only an answer in pieces, or the end of a long patience
+                wait = left
+            if self._patience != wait:
+                self._wait_at_most(wait)
+            try:
+                data = self._socket.recv(4096)
+            except (TimeoutError, BlockingIOError):  # Python's word for it, and the kernel's
+                continue
+            if not data:
+                raise ConnectionError("it closed the connection")
+            return data
+        raise TimeoutError("timed out")
 
     def _wait_at_most(self, seconds: float) -> None:
-        self._socket.settimeout(seconds)
+        if self._sealed:
+            self._socket.settimeout(seconds)
+        else:
+            wait = _interval(seconds)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, wait)
         self._patience = seconds
 
     # ---- the end
@@ -252,6 +274,11 @@ class Wire:
 
     def close(self) -> None:
         self._socket.close()
+
+
+def _interval(seconds: float) -> bytes:
+    """A struct timeval. None at all would be no limit."""
+    return struct.pack("@ll", int(seconds), max(1, int(seconds % 1 * 1_000_000)))
 
 
 def _literal(address: str) -> str:

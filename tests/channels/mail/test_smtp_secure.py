@@ -45,6 +45,17 @@ def test_mails_go_out_encrypted(receiver: Receiver, security: str) -> None:
     )
 
 
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+def test_a_server_that_thinks_for_longer_than_one_wait_is_waited_for(
+    receiver: Receiver, security: str
+) -> None:
+    receiver.tls_from_the_start = security == "tls"
+    patience = shortly()
+    receiver.slowness = 2 * patience
+    with Smtp.open(receiver.settings(security=security, timeout=patience)) as session:
+        assert session.send(a_mail("anna@example.com")).result is Result.ACCEPTED
+
+
 def test_content_whose_last_record_left_is_known_to_have_left(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
