@@ -33,6 +33,16 @@ class Told:
     def p95(self) -> float:
         return percentile(self.took, 0.95)
 
+    def refused(self) -> float:
+        """The share of calls that were told to come later."""
+        return self.statuses[REFUSED] / self.calls
+
+    def answered(self) -> "Told":
+        """Give itself. Raises DidNotWork where a call was neither taken nor told to come later."""
+        if self.statuses.keys() - {TAKEN, REFUSED} or not self.took:
+            raise DidNotWork(f"Calls were answered with {dict(self.statuses)}.")
+        return self
+
     def all_taken(self) -> "Told":
         """Give itself. Raises DidNotWork where one was not taken."""
         if self.statuses.keys() != {TAKEN}:

@@ -72,7 +72,7 @@ def worker(folder: Path) -> Iterator[Program]:
         wait_for(
             lambda: alive.count() == len(heartbeat.GROUPS),
             "the worker's lanes",
-            within=60,
+            within=180,
             every=0.2,
         )
         yield program
@@ -96,7 +96,7 @@ def web(folder: Path, port: int) -> Iterator[Program]:
     command = python(
         "-m", "granian", *words, "--log-level", "warning", "notifications_project.wsgi:application"
     )
-    with running(command, log=folder / "web.log", port=port) as program:
+    with running(command, log=folder / "web.log", port=port, within=180) as program:
         yield program
 
 

@@ -108,15 +108,19 @@ def _count_statements(watch: Watch) -> None:
 
     from apps.lib.sql import prepared
 
-    def counted(function: Callable[..., Any]) -> Callable[..., Any]:
+    def counted(function: Callable[..., Any], many: Callable[..., int]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
-            watch.statements[watch.open[-1]] += 1
+            watch.statements[watch.open[-1]] += many(*args)
             return function(*args, **kwargs)
 
         return call
 
-    psycopg.Cursor.execute = counted(psycopg.Cursor.execute)  # type: ignore[method-assign]
-    prepared._rows = counted(prepared._rows)
+    execute = psycopg.Cursor.execute
+    psycopg.Cursor.execute = counted(execute, lambda *_: 1)  # type: ignore[method-assign]
+    prepared._rows = counted(prepared._rows, lambda *_: 1)
+    prepared._rows_of_all = counted(
+        prepared._rows_of_all, lambda driver, statements: len(statements)
+    )
 
 
 def _call(application: Any, key: str, person: str, number: int) -> None:

@@ -138,3 +138,14 @@ def test_a_key_may_no_more_than_whoever_issued_it_may_now(
             "This needs the scope notifications:write, which whoever issued this API key does not "
             "have any more. Ask an administrator for another key."
         )
+
+
+def test_a_call_with_a_key_is_answered_with_the_headers_of_all_answers(api) -> None:
+    answer = api.get("/api/v1/tags")
+    assert answer.status_code == 200
+    assert answer.headers["X-Frame-Options"] == "DENY"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Content-Language"] == "en"
+    assert int(answer.headers["Content-Length"]) == len(answer.content)
+    assert not answer.cookies
