@@ -73,8 +73,7 @@ class Strict(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> Any:
         """Check what was sent, what is missed, and what has a default.
 
-        To ask each of thirty fields that were left out whether it may be took longer than to check
-        the others.
+        REST framework asks each of the thirty fields of a call to notify, and most are left out.
         """
         if not isinstance(data, dict):
             return super().to_internal_value(data)

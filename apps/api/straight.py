@@ -1,5 +1,5 @@
 """Calls with an API key go straight to their view: they need no session, no cookie and no language,
-and what looks after those costs a fifth of a small call.
+and what looks after those is asked by every call.
 """
 
 from collections.abc import Callable

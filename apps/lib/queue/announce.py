@@ -35,7 +35,7 @@ def announce(task: str, *, lane: Lane, **ids: Any) -> None:
 
 
 def _payload(task: str, lane: Lane, now: dt.datetime, ids: dict[str, Any]) -> str:
-    """The call as django-q2's `async_task` would sign it, in half the time."""
+    """The call as django-q2's `async_task` signs it, without what it does around that."""
     call = {
         "id": uuid4().hex,
         "name": task,

@@ -1,8 +1,7 @@
 """Look-ups whose SQL is put together once per process: for the ORM that takes longer than to ask
 for the row.
 
-For the handful that every call of the API makes; one took 0.6 ms and takes 0.15. Elsewhere the ORM
-is quick enough.
+For the handful that every call of the API makes. Elsewhere the ORM is quick enough.
 """
 
 import threading
