@@ -197,6 +197,8 @@ class Provider(ABC):
     local: ClassVar[bool] = False
     # which addresses of the channel it can reach: those whose `via` says the same
     via: ClassVar[str] = ""
+    # of email: True where a mail goes out as the bytes that we write, which is quicker
+    takes_lines: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod

@@ -23,7 +23,7 @@ class Sender:
         return ascii_host(self.address.rpartition("@")[2])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that takes longer than all its headers, and a million are made
 class Mail:
     """One email to one person.
 
@@ -37,10 +37,13 @@ class Mail:
     to_name: str
     subject: str
     text: str
-    # pieces when it comes from a template: what is the same for everyone is encoded once
+    # pieces when it comes from a template: what is the same for everyone is said or encoded once
     html: str | Pieces
     headers: Mapping[str, str] = field(default_factory=dict)
     sent_at: dt.datetime | None = None
+    # text and HTML as the lines that go over the wire, in place of `text` and `html`:
+    # for a provider that takes them (Provider.takes_lines)
+    lines: tuple[bytes, bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,7 @@
 what is the same for every reader is encoded once.
 """
 
-from typing import Any
-
-# Where a tracked link's token goes. As long as a token is (messages/links.py),
-# so that lines keep their length.
-STAMP = "CARILLON-STAMP-".ljust(75, "x")
+from collections.abc import Sequence
 
 
 class Static(str):
@@ -15,40 +11,30 @@ class Static(str):
     Encoded at most once, whoever asks first.
     """
 
-    __slots__ = ("_quoted", "form")
-    _quoted: tuple[bytes, int, int | None, bool]  # as `_measured`, and whether STAMP is in it
-    form: Any  # kept for liquid/blank_lines.py
+    __slots__ = ("lines",)
+    lines: bytes  # as mail/quoted.py writes it
+
+
+class ReaderToken(str):
+    """What signs a reader's links: the same wherever it stands in one message, of at most 75
+    characters that may stand in any URL.
+    """
+
+    __slots__ = ()
 
 
 class Pieces:
-    """A rendered text as the pieces it was put together from: `Static` ones and, between them,
-    the reader's own.
-
-    `str()` is the whole text. `stamp` takes the place of STAMP,
-    which stands in the static pieces of tracked links.
+    """A rendered text as its pieces: `Static` ones, a `ReaderToken` wherever a link has one and,
+    between them, the reader's own words. `str()` is the whole text.
     """
 
-    __slots__ = ("pieces", "stamp")
+    __slots__ = ("pieces",)
 
-    def __init__(self, pieces: "list[str]", stamp: str = "") -> None:
+    def __init__(self, pieces: Sequence[str]) -> None:
         self.pieces = pieces
-        self.stamp = stamp
 
     def __bool__(self) -> bool:
         return any(self.pieces)
 
     def __str__(self) -> str:
-        if not self.stamp:
-            return "".join(self.pieces)
-        stamped = list(self.pieces)
-        for place, piece in enumerate(stamped):
-            if type(piece) is Static:
-                stamped[place] = piece.replace(STAMP, self.stamp)
-        return "".join(stamped)
-
-
-class Joined(str):
-    """A text that is written from the pieces it was put together from."""
-
-    __slots__ = ("pieces",)
-    pieces: list[str]
+        return "".join(self.pieces)

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from django.conf import settings
 
-from apps.channels.pieces import STAMP
+from apps.content.liquid.fixed import TRACKING
 from apps.content.models import Link
 from apps.content.read_html import TokenKind, tags
 
@@ -26,16 +26,16 @@ def links_in(html: str) -> list[str]:
 
 
 def tracked(html: str, numbers: Mapping[str, int]) -> str:
-    """Lead these links through us, and put the pixel at the end; STAMP stands for the token."""
+    """Lead these links through us, and put the pixel at the end; TRACKING stands for the token."""
     done = []
     last = 0
     for start, end, url in _found(html):
         if url in numbers:
-            done += [html[last:start], f"{settings.SITE_URL}/c/{STAMP}/{numbers[url]}"]
+            done += [html[last:start], f"{settings.SITE_URL}/c/{TRACKING}/{numbers[url]}"]
             last = end
     html = "".join([*done, html[last:]])
     at = _end_of_body(html)
-    return html[:at] + _PIXEL.format(settings.SITE_URL, STAMP) + html[at:]
+    return html[:at] + _PIXEL.format(settings.SITE_URL, TRACKING) + html[at:]
 
 
 def target(version_id: int, number: int) -> str | None:

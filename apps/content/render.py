@@ -3,6 +3,7 @@
 Pure: no clock, no network.
 """
 
+import logging
 import re
 import threading
 from collections import OrderedDict
@@ -10,15 +11,17 @@ from collections.abc import Collection, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.utils.translation import gettext
 
+from apps.channels.mail.quoted import body
 from apps.channels.pieces import Pieces
 from apps.content.channel_parts import CHANNEL_PARTS, Part, PartKind
 from apps.content.links import links_in, tracked
-from apps.content.liquid.blank_lines import tidied, tidy
+from apps.content.liquid.blank_lines import tidy
 from apps.content.liquid.complaints import translated
+from apps.content.liquid.fixed import SameForAll
 from apps.content.liquid.limits import FAILURES
 from apps.content.liquid.parse import Parsed, line_of, parse
 from apps.content.liquid.plain_data import Unrenderable, plain
@@ -27,6 +30,8 @@ from apps.content.mail_text import text_of
 from apps.content.models import Version, VersionState
 from apps.content.problems import RenderError, TemplateProblem
 from apps.content.read_html import TokenKind, tags
+
+log = logging.getLogger("carillon.content")
 
 # What every template may use, and data can't replace.
 # The caller of `render` fills all but `content`.
@@ -66,7 +71,7 @@ class Rendered:
     """One message's words.
 
     `parts` has every part of the channel, empty where the version has no words for it. All are str,
-    but the HTML of `render_mail`, which is `Pieces`.
+    but the HTML of `render_mail`, which is `Pieces`, and what was asked for as lines, bytes.
     """
 
     channel: str
@@ -91,6 +96,16 @@ def pick_language(available: Collection[str], wanted: str, default: str) -> str:
     return sibling or known.get(default.casefold()) or next(iter(known.values()))
 
 
+class _Way(NamedTuple):
+    """How a mail that is sent is written: with tracked links, with what is the same for all readers
+    as words, as lines.
+    """
+
+    tracked: bool
+    known: SameForAll
+    lines: bool
+
+
 class Compiled:
     """A version ready to render.
 
@@ -99,6 +114,7 @@ class Compiled:
 
     def __init__(self, version: Version, words: dict[str, dict[str, dict[str, str]]] | None = None):
         """Take `words` in place of the version's own translations, if it is not stored."""
+        self._uid = version.uid
         self.default_language = version.default_language
         self.translations: dict[str, dict[str, dict[str, str]]] = words or {
             translation.language: translation.parts for translation in version.translations.all()
@@ -109,7 +125,8 @@ class Compiled:
             self.links: dict[str, int] = dict(version.links.values_list("url", "number"))
         else:
             self.links = {}
-        self._parsed: dict[tuple[str, str, str, bool], Parsed | None] = {}
+        self._parsed: dict[tuple[str, str, str, _Way | None], Parsed | None] = {}
+        self._ready: dict[tuple[str, str, _Way | None], list[tuple[Part, Parsed | None]]] = {}
         self._languages: dict[tuple[str, str], str] = {}
 
     def render(self, channel: str, language: str, context: Mapping[str, Any]) -> Rendered:
@@ -125,20 +142,27 @@ class Compiled:
             raise RenderError(
                 TemplateProblem(f"{language}.{channel}", None, f"{error}.")
             ) from error
-        parts = self._render(channel, language, values)
+        parts = self._render(channel, language, values, None)
         return Rendered(channel, language, {name: str(text) for name, text in parts.items()})
 
     def render_mail(
-        self, language: str, context: Mapping[str, Any], *, stamp: str = ""
+        self,
+        language: str,
+        context: Mapping[str, Any],
+        *,
+        tracked: bool = False,
+        known: SameForAll = frozenset(),
+        lines: bool = False,
     ) -> Rendered:
-        """Write an email that is sent, with its HTML in `Pieces`.
+        """Write an email that is sent, with its HTML in `Pieces`, or both its bodies as `lines`
+        (channels/mail/quoted.py).
 
         `context` is what `plain` made or what JSON holds; it is not looked through again for every
-        reader. With a `stamp` (a token of the length of mime.STAMP) the stored links lead through
-        us and a pixel tells of opening.
+        reader. Its `links` hold the tokens that `known` asks for; if `tracked`, `tracking` with
+        which the stored links lead through us and a pixel tells of opening.
         """
         language = self._language("email", language)
-        parts = self._render("email", language, dict(context), stamp)
+        parts = self._render("email", language, dict(context), _Way(tracked, known, lines))
         return Rendered("email", language, parts)
 
     def _language(self, channel: str, wanted: str) -> str:
@@ -152,41 +176,68 @@ class Compiled:
         return self._languages[key]
 
     def _render(
-        self, channel: str, language: str, values: dict[str, Any], stamp: str = ""
+        self, channel: str, language: str, values: dict[str, Any], way: _Way | None
     ) -> dict[str, Any]:
         content = values["content"] = {"language": language, "subject": "", "preheader": ""}
         parts: dict[str, Any] = {}
-        for part in CHANNEL_PARTS[channel].parts:
-            parts[part.name] = self._render_part(channel, language, part, values, stamp)
+        for part, template in self._templates_of(channel, language, way):
+            try:
+                words = self._words(template, channel, language, part, values, way)
+            except FAILURES as error:
+                raise self._problem(error, channel, language, part) from error
+            parts[part.name] = words
             if part.name in content:
-                content[part.name] = parts[part.name]
+                content[part.name] = words
         return parts
 
-    def _render_part(
-        self, channel: str, language: str, part: Part, values: dict[str, Any], stamp: str
-    ) -> str | Pieces:
-        try:
-            stamped = bool(stamp) and part.kind is PartKind.HTML
-            template = self._template(channel, language, part, stamped=stamped)
-            pieces = []
-            if template:
-                pieces = template.pieces(values)
-        except FAILURES as error:
-            message = str(getattr(error, "message", None) or error or type(error).__name__)
-            line = None
-            if self._lines_are_the_authors(channel, part):
-                line = line_of(error)
-            where = f"{language}.{channel}.{part.name}"
-            problem = TemplateProblem(where, line, f"{translated(message)}.")
-            raise RenderError(problem) from error
-        if part.kind is PartKind.HTML:
-            return Pieces(pieces, stamp)
-        if channel == "email" and part.kind is PartKind.TEXT:
-            return tidied(pieces)
-        text = "".join(pieces)
-        if channel == "sms":
-            text = text.translate(_BREAKABLE)
-        return _tidy(text, part.kind, f"{language}.{channel}.{part.name}")
+    def _templates_of(
+        self, channel: str, language: str, way: _Way | None
+    ) -> list[tuple[Part, Parsed | None]]:
+        key = (channel, language, way)
+        if key not in self._ready:
+            ready = []
+            for part in CHANNEL_PARTS[channel].parts:
+                try:
+                    ready.append((part, self._template(channel, language, part, way)))
+                except FAILURES as error:
+                    raise self._problem(error, channel, language, part) from error
+            self._ready[key] = ready
+        return self._ready[key]
+
+    def _words(
+        self,
+        template: Parsed | None,
+        channel: str,
+        language: str,
+        part: Part,
+        values: dict[str, Any],
+        way: _Way | None,
+    ) -> Any:
+        """Write one part: str, the HTML of a mail that is sent as `Pieces`, its bodies as bytes
+        where they are wanted as lines.
+        """
+        is_html = part.kind is PartKind.HTML
+        as_lines = way is not None and way.lines and (is_html or part.kind is PartKind.TEXT)
+        words: str | Pieces = ""
+        if template:
+            if as_lines:
+                lines = template.lines(values)
+                if lines is not None:
+                    return lines
+            words = Pieces(template.pieces(values))
+            if not is_html:
+                words = _tidy(str(words), channel, language, part)
+        if as_lines:
+            return body(words)
+        return words
+
+    def _problem(self, error: Exception, channel: str, language: str, part: Part) -> RenderError:
+        message = str(getattr(error, "message", None) or error or type(error).__name__)
+        line = None
+        if self._lines_are_the_authors(channel, part):
+            line = line_of(error)
+        where = f"{language}.{channel}.{part.name}"
+        return RenderError(TemplateProblem(where, line, f"{translated(message)}."))
 
     def _lines_are_the_authors(self, channel: str, part: Part) -> bool:
         """Whether lines count as the author sees them: no layout around, no styles inlined."""
@@ -194,19 +245,34 @@ class Compiled:
         return part.kind is not PartKind.HTML and not has_layout
 
     def _template(
-        self, channel: str, language: str, part: Part, *, stamped: bool = False
+        self, channel: str, language: str, part: Part, way: _Way | None = None
     ) -> Parsed | None:
-        key = (language, channel, part.name, stamped)
-        if key not in self._parsed:
-            source = self._source(language, channel, part)
-            # `_template` raises for what is broken
-            if stamped and source.strip() and self._template(channel, language, part):
-                source = tracked(source, self.links)
-            if source:
-                self._parsed[key] = parse(source, html=part.kind is PartKind.HTML)
-            else:
-                self._parsed[key] = None
-        return self._parsed[key]
+        key = (language, channel, part.name, way)
+        try:
+            return self._parsed[key]
+        except KeyError:
+            parsed = self._parsed[key] = self._parse(channel, language, part, way)
+            return parsed
+
+    def _parse(self, channel: str, language: str, part: Part, way: _Way | None) -> Parsed | None:
+        source = self._source(language, channel, part)
+        html = part.kind is PartKind.HTML
+        if not source:
+            return None
+        if way is None:
+            return parse(source, html=html)
+        if way.tracked and not html:  # only HTML differs
+            return self._template(channel, language, part, way._replace(tracked=False))
+        # `_template` raises for what is broken
+        if way.tracked and source.strip() and self._template(channel, language, part):
+            source = tracked(source, self.links)
+        parsed = parse(source, html=html, known=way.known | {(("content", "language"), language)})
+        if way.lines and part.kind is not PartKind.LINE and not parsed.write_lines:
+            log.info(
+                "The %s part in %s of version %s takes longer to write than others.",
+                *(part.name, language, self._uid),
+            )
+        return parsed
 
     @cached_property
     def bare(self) -> "Compiled":
@@ -217,6 +283,7 @@ class Compiled:
         other = copy(self)
         other.layout_html = other.layout_text = ""
         other._parsed = {}
+        other._ready = {}
         return other
 
     def mail_links(self) -> list[str]:
@@ -327,15 +394,18 @@ def _with_preheader(html: str) -> str:
     return html[:at] + _HIDDEN + html[at:]
 
 
-def _tidy(text: str, kind: PartKind, where: str) -> str:
-    if kind is PartKind.LINE:
+def _tidy(text: str, channel: str, language: str, part: Part) -> str:
+    if part.kind is PartKind.LINE:
         return " ".join(text.split())  # CR and LF in a subject would start a new header
-    if kind is PartKind.LINK:
+    if part.kind is PartKind.LINK:
         link = "".join(text.split())
         if not _SAFE_LINK.match(link):
             said = gettext("“{link}” is not a link: use https://… or /path.")
+            where = f"{language}.{channel}.{part.name}"
             raise RenderError(TemplateProblem(where, None, said.format(link=link[:60])))
         return link
+    if channel == "sms":
+        text = text.translate(_BREAKABLE)
     return tidy(text)
 
 

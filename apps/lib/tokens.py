@@ -4,6 +4,7 @@ and survives key rotation.
 
 import base64
 import hmac
+from binascii import b2a_base64
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.core import signing
 
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 HALF = 16  # bytes of a token of `pair` that prove it: 128 bits
 
 
@@ -88,4 +90,4 @@ def _started(purpose: str, secret: str) -> hmac.HMAC:
 
 
 def _text(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return b2a_base64(raw, newline=False).rstrip(b"=").translate(_URL_SAFE).decode()

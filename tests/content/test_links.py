@@ -6,11 +6,12 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from django.conf import settings
 
-from apps.channels.pieces import STAMP
 from apps.content import drafts
 from apps.content.layouts import save_layout
 from apps.content.links import forget, links_in, target, tracked
+from apps.content.liquid.fixed import TRACKING
 from apps.content.models import Link, Version
 from apps.content.render import Compiled, compiled
 from tests.make import TESTER
@@ -46,7 +47,9 @@ def published(*, frame: str = "", **html: str) -> Version:
 
 
 def html_of(version: Version, stamp: str = "", language: str = "en") -> str:
-    return str(compiled(version).render_mail(language, CONTEXT, stamp=stamp).parts["html"])
+    context = {**CONTEXT, "links": {**CONTEXT["links"], "tracking": stamp}}
+    mail = compiled(version).render_mail(language, context, tracked=bool(stamp))
+    return str(mail.parts["html"])
 
 
 @pytest.mark.parametrize(
@@ -122,7 +125,7 @@ def test_the_pixel_stands_before_the_last_end_of_the_body_or_at_the_end() -> Non
         html = tracked(source, {})
         assert html.startswith(before + '<img src="')
         assert html.endswith(
-            f'/o/{STAMP}.gif" width="1" height="1" alt="" style="border:0;width:1px;height:1px">'
+            f'/o/{TRACKING}.gif" width="1" height="1" alt="" style="border:0;width:1px;height:1px">'
             + after
         )
         assert "display:none" not in html
@@ -163,10 +166,18 @@ def test_a_tracked_mail_leads_through_us_and_an_untracked_one_does_not() -> None
     assert f"{CLICK}2" in led
     assert "https://a.example" not in led
     assert led.count(PIXEL) == 1
-    assert STAMP not in led + plain
+    assert TRACKING not in led + plain
     for kept in ('href="https://carillon.example/p/abc/"', "mailto:hi@a.example"):
         assert kept in plain
         assert kept in led
+
+
+@pytest.mark.django_db
+def test_a_link_that_a_template_keeps_for_later_leads_through_us_as_well() -> None:
+    kept = '{% capture kept %}<a href="https://a.example">A</a>{% endcapture %}{{ kept }}'
+    led = html_of(published(en=f"<p>{kept}</p>"), TOKEN)
+    assert f'<a href="{settings.SITE_URL}{CLICK}1">A</a>' in led
+    assert TRACKING not in led
 
 
 @pytest.mark.django_db
@@ -217,7 +228,7 @@ def test_a_mail_without_html_stays_without() -> None:
     words = {"en": {"email": {"subject": "Hello", "text": "Hi https://a.example"}}}
     template = drafts.create_template(key="t", name="T", translations=words, by=TESTER, now=NOW)
     mail = compiled(drafts.publish(template=template, by=TESTER, now=NOW)).render_mail(
-        "en", CONTEXT, stamp=TOKEN
+        "en", CONTEXT, tracked=True
     )
     assert not mail.parts["html"]
     assert mail.parts["text"] == "Hi https://a.example"

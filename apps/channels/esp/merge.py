@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from apps.channels.messages import Mail
-from apps.channels.pieces import STAMP, Pieces, Static
+from apps.channels.pieces import Pieces, ReaderToken, Static
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +49,10 @@ def shape(mail: Mail) -> Hashable:
                 shared.append(piece)
             else:
                 shared.append(None)
-        return (mail.sender, bool(mail.html.stamp), *shared)
+        return (mail.sender, *shared)
     if mail.html:
         return None
-    return mail.sender, False
+    return (mail.sender,)
 
 
 def mergeable(mail: Mail, syntax: Syntax) -> bool:
@@ -71,7 +71,7 @@ def mergeable(mail: Mail, syntax: Syntax) -> bool:
     )
     if any(syntax.opening in words.lower() for words in said):
         return False
-    pieces = []
+    pieces: Sequence[str] = ()
     if isinstance(mail.html, Pieces):
         pieces = mail.html.pieces
     return not any(_disturbs(one, other, syntax) for one, other in pairwise(pieces))
@@ -94,10 +94,13 @@ def weight(mail: Mail) -> int:
     """Most bytes of JSON that the recipient's own part takes."""
     own = [mail.subject, mail.text, *mail.headers.values()]
     if isinstance(mail.html, Pieces):
-        own += [
-            mail.html.stamp,
-            *(piece for piece in mail.html.pieces if not isinstance(piece, Static)),
-        ]
+        tokens = set()  # each is one field, wherever it stands
+        for piece in mail.html.pieces:
+            if isinstance(piece, ReaderToken):
+                tokens.add(piece)
+            elif not isinstance(piece, Static):
+                own.append(piece)
+        own += tokens
     return sum(map(as_json, own))
 
 
@@ -122,12 +125,9 @@ def merge(mails: Sequence[Mail], syntax: Syntax) -> Merged:
     html: list[str] = []
     bodies = [mail.html for mail in mails if isinstance(mail.html, Pieces)]
     if bodies:
-        stamp = STAMP
-        if bodies[0].stamp:
-            stamp = field(tuple(body.stamp for body in bodies))
         for place, piece in enumerate(bodies[0].pieces):
             if isinstance(piece, Static):
-                html.append(piece.replace(STAMP, stamp))
+                html.append(piece)
             else:
                 html.append(field(tuple(body.pieces[place] for body in bodies)))
     subject = field(tuple(mail.subject for mail in mails))

@@ -8,23 +8,18 @@ result back with that package.
 
 import datetime as dt
 import re
-from binascii import b2a_base64, b2a_qp
+from binascii import b2a_base64
 from email.utils import format_datetime
 from functools import lru_cache
 
+from apps.channels.mail.quoted import body, ended
 from apps.channels.messages import Mail, Sender
-from apps.channels.pieces import STAMP, Joined, Pieces, Static
 from apps.lib.network.host_name import BadHost, ascii_host
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _ATOMS = re.compile(rf"{_ATOM}( {_ATOM})*")  # RFC 5322: a phrase that needs no quotes
 _DOT_ATOM = re.compile(r"[^\s()<>\[\]:;@\\,\".]+(\.[^\s()<>\[\]:;@\\,\".]+)*")
-_FIRST_DOTS = re.compile(rb"^\.+", re.MULTILINE)
-_LINE_WITH_DOT = re.compile(rb"\n\.")
-_ANY_NEWLINE = re.compile(rb"\r\n|\r|\n")
-# The end comes first: looking back from every place in a text would take 0.3 ms.
-_LATE_BLANKS = {end: re.compile(end + rb"(?<=[^\r\n]{76}\r\n)") for end in (b"=20\r\n", b"=09\r\n")}
 _LONGEST = 900  # octets a header line may have here; RFC 5322 allows 998
 
 # Quoted-printable never holds "=_", so no body can hold this.
@@ -32,11 +27,6 @@ _BOUNDARY = b"=_carillon"
 _QP = b"; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
 _TEXT = b"Content-Type: text/plain" + _QP
 _HTML = b"Content-Type: text/html" + _QP
-
-
-_WIDTH = 75  # octets of a line of a body, one more is for the "=" of a soft line break
-_SOFT = b"=\r\n"
-_STAMP = STAMP.encode()
 
 
 class BadHeader(ValueError):
@@ -70,152 +60,38 @@ def as_bytes(mail: Mail) -> bytes:
     and another does not lets a second mail be smuggled in behind a dot; here there is neither.
     Raises BadHeader.
     """
-    lines = [_line("Message-ID", mail.message_id)]
-    if mail.sent_at:
-        lines.append(f"Date: {_date(int(mail.sent_at.timestamp()))}")
-    lines += [_line(name, value) for name, value in mail.headers.items()]
-    lines += [
-        _from(mail.sender),
-        _mailbox("To", mail.to_name, mail.to),
-        _words("Subject", mail.subject),
-    ]
-    lines.append("MIME-Version: 1.0\r\n")
-    head = "\r\n".join(lines).encode()
-    if isinstance(mail.text, Joined):
-        text = _quoted_pieces(mail.text.pieces)
-    else:
-        text = _quoted(mail.text)
-    if not mail.html:
-        return b"".join((head, _TEXT, text))
-    if isinstance(mail.html, Pieces):
-        html = _quoted_pieces(mail.html.pieces, mail.html.stamp)
-    else:
-        html = _quoted(mail.html)
+    head = (
+        f"{_machine_lines(mail)}\r\n{_from(mail.sender)}\r\n"
+        f"{_mailbox('To', mail.to_name, mail.to)}\r\n"
+        f"{_words('Subject', mail.subject)}\r\nMIME-Version: 1.0\r\n"
+    ).encode()
+    text, html = mail.lines or (body(mail.text), body(mail.html))
+    if not html:
+        return b"".join((head, _TEXT, ended(text)))
     return b"".join(
         (
             head, b'Content-Type: multipart/alternative; boundary="', _BOUNDARY, b'"\r\n',
-            b"\r\n--", _BOUNDARY, b"\r\n", _TEXT, text,
-            b"\r\n--", _BOUNDARY, b"\r\n", _HTML, html,
+            b"\r\n--", _BOUNDARY, b"\r\n", _TEXT, ended(text),
+            b"\r\n--", _BOUNDARY, b"\r\n", _HTML, ended(html),
             b"\r\n--", _BOUNDARY, b"--\r\n",
         )
     )  # fmt: skip
 
 
-def _wire(text: str) -> bytes:
-    data = text.encode("utf-8", "replace")
-    if b"\r" in data:
-        return _ANY_NEWLINE.sub(b"\r\n", data)
-    return data.replace(b"\n", b"\r\n")
-
-
-def _quoted(text: str) -> bytes:
-    """Quoted-printable (RFC 2045 6.7); a line break of any kind becomes CRLF."""
-    data = _wire(text)
-    if not data.endswith(b"\r\n"):
-        data += b"\r\n"
-    return _undotted(_in_lines(data))
-
-
-def _in_lines(data: bytes) -> bytes:
-    """Break the lines of `data`, which must end a line: b2a_qp ends its soft breaks as it finds
-    the first line ended.
+def _machine_lines(mail: Mail) -> str:
+    """The headers that machines read, each in one piece: folding would put encoded words into long
+    URLs.
     """
-    lines = b2a_qp(data, istext=True)
-    # it writes a blank at a line's end as =20 without asking whether that still fits
-    for end, too_late in _LATE_BLANKS.items():
-        if len(lines) > _WIDTH + 2 and end in lines:
-            lines = too_late.sub(b"=\r\n" + end, lines)
-    return lines
-
-
-def _quoted_pieces(pieces: list[str], stamp: str = "") -> bytes:
-    """Quoted-printable put together from pieces: a static one is encoded once, and starts a new
-    line where it doesn't fit.
-    """
-    lines: list[bytes] = []
-    column = 0
-    token = stamp.encode()
-    for piece in pieces:
-        if type(piece) is Static:
-            try:
-                data, head, tail, stamped = piece._quoted
-            except AttributeError:
-                data, head, tail, stamped = piece._quoted = (
-                    *_measured(_quoted_static(piece)),
-                    STAMP in piece,
-                )
-            if stamped and token:
-                data = data.replace(_STAMP, token)
-        elif len(piece) > _WIDTH:
-            data, head, tail = _measured(_quoted_part(piece))
-        elif (
-            piece.isascii()
-            and piece.isprintable()
-            and "=" not in piece
-            and piece[-1:] != " "
-            and piece[:1] != "."
-        ):
-            data = piece.encode()
-            head = len(piece)
-            tail = None
-        else:
-            data, head, tail = _quoted_short(piece)
-        if column and column + head > _WIDTH:
-            lines.append(_SOFT)
-            column = 0
-        lines.append(data)
-        if tail is None:
-            column = column + head
-        else:
-            column = tail
-    body = b"".join(lines)
-    if body.endswith(b"\r\n") and not body.endswith(_SOFT):
-        return body
-    return body + b"\r\n"
-
-
-def _quoted_static(text: str) -> bytes:
-    """STAMP has a line for itself: what takes its place may then have any letters in it."""
-    return (_SOFT + _STAMP + _SOFT).join(map(_quoted_part, text.split(STAMP)))
-
-
-def _quoted_part(text: str) -> bytes:
-    """Fit to have anything before and after it: a blank at its end is encoded,
-    since a line end may follow.
-    """
-    return _undotted(_in_lines(_wire(text) + b"\r\n"))[:-2]
-
-
-def _undotted(lines: bytes) -> bytes:
-    """Each dot at a line's start stands encoded in a line of its own:
-    the others keep their length.
-    """
-    if lines.startswith(b".") or _LINE_WITH_DOT.search(lines):
-        return _FIRST_DOTS.sub(lambda dots: b"=2E=\r\n" * len(dots[0]), lines)
-    return lines
-
-
-@lru_cache(maxsize=2000)
-def _quoted_short(text: str) -> tuple[bytes, int, int | None]:
-    """Many readers share their city, the price of an article, their first name."""
-    return _measured(_quoted_part(text))
-
-
-def _measured(data: bytes) -> tuple[bytes, int, int | None]:
-    """Octets with the lengths of the first line, and of the last if there is more than one."""
-    head = data.find(b"\r\n")
-    if head < 0:
-        return data, len(data), None
-    return data, head, len(data) - data.rfind(b"\r\n") - 2
-
-
-def _line(name: str, value: str) -> str:
-    """A header that machines read, written in one piece:
-    folding would put encoded words into long URLs.
-    """
-    if not (value.isascii() and value.isprintable()):
+    lines = [f"Message-ID: {mail.message_id}"]
+    if mail.sent_at:
+        lines.append(f"Date: {_date(int(mail.sent_at.timestamp()))}")
+    lines += [f"{name}: {value}" for name, value in mail.headers.items()]
+    whole = "".join(lines)
+    if not (whole.isascii() and whole.isprintable()):
+        bad = next(line for line in lines if not (line.isascii() and line.isprintable()))
+        name, _, value = bad.partition(": ")
         raise BadHeader(f"{name} may hold printable ASCII only, got {value!r}.")
-    return f"{name}: {value}"
+    return "\r\n".join(lines)
 
 
 def _clean(name: str, value: str) -> str:

@@ -43,6 +43,7 @@ class Smtp(Provider):
     key = "smtp"
     channel = "email"
     label = "SMTP server"
+    takes_lines = True
     settings = (
         Setting("host", _("Host"), required=True, help=_("For example smtp.example.com")),
         Setting("port", _("Port"), kind="integer", default=587, required=True),

@@ -15,12 +15,12 @@ tests/content/liquid/test_nodes.py compares the two.
                                                   try:
                                                       v3 = v2['name']
                                                   …
-                                                  put(f'{v3}: {v4}')
+                                                  out += (f'{v3}: {v4}\n',)
 
 Nothing of a template's own text gets into the code but as `repr` of a str.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from liquid import Environment, Markup, RenderContext
@@ -35,16 +35,19 @@ from liquid.exceptions import LiquidError, LiquidInterrupt, LiquidSyntaxError
 from liquid.expression import Expression
 from liquid.stringify import to_liquid_string
 
-from apps.channels.pieces import STAMP, Static
+from apps.channels.pieces import Static
 from apps.content.liquid.nodes import (
     MAX_ITERATIONS,
     MAX_OUTPUT,
     Collector,
     Contains,
+    LinkToken,
     Value,
     Words,
     clean,
+    clean_piece,
     contains,
+    plain_path,
     too_long,
     too_many_rounds,
 )
@@ -58,7 +61,10 @@ DEEPEST = 4  # loops in loops; python-liquid counts more than 16
 UNWATCHED = 1000
 # characters of words that are put together with the values around them: fewer pieces to look at
 SHORT = 40
+TOKEN = 75  # characters of a link's token, at most
 
+# words, the variable of a value, or a token
+Fragment = Static | str | LinkToken
 Writer = Callable[[dict[str, Any], Callable[[dict[str, Any]], RenderContext]], list[str]]
 
 _NOTHING: Any = None
@@ -93,9 +99,9 @@ _TOOLS: dict[str, Any] = {
     "LiquidError": LiquidError,
     "LiquidInterrupt": LiquidInterrupt,
     "LiquidSyntaxError": LiquidSyntaxError,
-    "Static": Static,
     "at_most": at_most,
     "clean": clean,
+    "clean_piece": clean_piece,
     "contains": contains,
     "equal": equal,
     "escaped": escaped,
@@ -115,18 +121,25 @@ def as_python(env: Environment, nodes: Sequence[Node]) -> Writer | None:
     clean. `nodes` are quick ones (nodes.py). None for a template that is too long, or has hundreds
     of conditions in one.
     """
+    return cast(Writer | None, written(env, nodes, PythonSource, {}))
+
+
+def written(
+    env: Environment, nodes: Sequence[Node], kind: "type[PythonSource]", tools: Mapping[str, Any]
+) -> Any:
+    """Make the function whose source `kind` writes, which knows `tools`; None as above."""
     if _size(nodes, 0) > LONGEST or _goes_on(nodes):
         return None
     try:
-        source = _Source(env, nodes, mixed=False)
+        source = kind(env, nodes, mixed=False)
         if source.foreign:  # may assign names, so these are looked up elsewhere as well
-            source = _Source(env, nodes, mixed=True)
+            source = kind(env, nodes, mixed=True)
         code = compile("\n".join(source.lines), "<template>", "exec")
     except (SyntaxError, RecursionError, MemoryError):  # what Python says to too many parentheses
         return None
-    known = {**_TOOLS, **source.known}
+    known = {**_TOOLS, **tools, **source.known}
     exec(code, known)  # noqa: S102  # of a template's own text it holds `repr` of str only
-    return cast(Writer, known["write"])
+    return known["write"]
 
 
 def _size(nodes: Sequence[Node], so_far: int) -> int:
@@ -155,10 +168,11 @@ def _goes_on(nodes: Sequence[Node]) -> bool:
     return False
 
 
-class _Source:
+class PythonSource:
     """The lines of the function, and the objects it knows by the names K1, K2, …"""
 
     def __init__(self, env: Environment, nodes: Sequence[Node], *, mixed: bool) -> None:
+        self.nodes = nodes
         self._html = env.autoescape
         self._mixed = mixed
         self.foreign = False
@@ -166,7 +180,7 @@ class _Source:
         # a name of the template, and the variable that holds it
         self._loops: list[tuple[str, str]] = []
         self._counted = False  # `forloop` is asked for
-        self._run: list[Static | str] = []  # words and the variables of values, not yet put
+        self._run: list[Fragment] = []  # not yet put
         self._owed = 0  # characters of words, not yet added to the size
         self._indent = "    "
         self._temps = 0
@@ -174,14 +188,11 @@ class _Source:
             "def write(names, new):",
             "    out, size, rounds, context, at = [], 0, 0, None, 0",
         ]
-        self._line("put = out.append")
-        if mixed:
-            self._line("context, buffer = new(names), Collector()")
-            self._line("buffer.pieces, assigned = out, context.locals")
+        self._begin()
         self._line("try:")
         with_errors = self._inside()
         for number, node in enumerate(nodes):
-            if type(node) is not Words:
+            if not isinstance(node, Words | LinkToken):
                 self._line(f"at = {number}")
             self._node(node)
         self._end()
@@ -194,10 +205,12 @@ class _Source:
         self._line(f"    {error}({unexpected}, token={token})")
         self._line("except LiquidError as error:")
         self._line(f"    {error}(error, token={token})")
-        if mixed:
-            self._line("return [p if type(p) is Static else clean(p) for p in out]")
-        else:
-            self._line("return out")
+        self._return()
+
+    def _begin(self) -> None:
+        if self._mixed:
+            self._line("context, buffer = new(names), Collector()")
+            self._line("assigned = context.locals")
 
     # ---- lines
     def _line(self, words: str) -> None:
@@ -219,29 +232,57 @@ class _Source:
         return f"v{self._temps}"
 
     def _put(self) -> None:
-        """Put the words and values that wait.
+        """Put the words and values that wait."""
+        pieces = self._pieces(self._run)
+        self._run = []
+        if pieces:
+            self._line(f"out += ({', '.join(pieces)},)")
 
-        Words that are long or hold a stamp are a piece; short ones and values become one together.
+    def _pieces(self, parts: Iterable[Fragment]) -> list[str]:
+        """Write parts as expressions, one for each piece: long words, tokens, and short words and
+        values together.
         """
+        pieces: list[str] = []
         together: list[Static | str] = []
-        for part in self._run:
-            if type(part) is Static and (len(part) > SHORT or STAMP in part):
-                self._put_one(together)
-                self._line(f"put({self._know(part)})")
+        for part in parts:
+            if isinstance(part, LinkToken):
+                pieces += [*self._as_one(together), self._token(part)]
+                together = []
+            elif type(part) is Static and self._is_long(part):
+                pieces += [*self._as_one(together), self._fixed(part)]
                 together = []
             else:
                 together.append(part)
-        self._put_one(together)
-        self._run = []
+        return pieces + self._as_one(together)
 
-    def _put_one(self, together: list[Static | str]) -> None:
+    def _as_one(self, together: Sequence[Static | str]) -> list[str]:
+        """Write one piece as an expression; none where it is nothing."""
         if all(type(each) is Static for each in together):
-            if words := Static("".join(together)):
-                self._line(f"put({self._know(words)})")
-        elif len(together) == 1:
-            self._line(f"put({together[0]})")
-        else:
-            self._line(f"put(f'{''.join(map(_in_f_string, together))}')")
+            words = Static("".join(together))
+            return [self._fixed(words)] * bool(words)
+        if len(together) == 1:
+            return [self._own(together[0])]
+        return [self._own(as_f_string(together))]
+
+    # ---- what a piece is; as_lines.py has it as lines
+    def _is_long(self, words: Static) -> bool:
+        return len(words) > SHORT
+
+    def _fixed(self, words: Static) -> str:
+        return self._know(words)
+
+    def _token(self, node: LinkToken) -> str:
+        return f"names['links'][{node.which!r}]"
+
+    def _own(self, text: str) -> str:
+        return text
+
+    def _put_foreign(self, node: Node) -> None:
+        """Put what python-liquid has written for a node."""
+        self._line("out += map(clean_piece, buffer.pieces)")
+
+    def _return(self) -> None:
+        self._line("return out")
 
     def _end(self) -> None:
         """End a block: what it has written is put and counted."""
@@ -263,6 +304,9 @@ class _Source:
                     self._owed += len(node.text)
             case Value():
                 self._value(node.expression)
+            case LinkToken():
+                self._run.append(node)
+                self._owed += TOKEN
             case CommentNode():
                 pass
             case _:
@@ -283,9 +327,10 @@ class _Source:
                     self._run = []
                     self._owed = 0
                     self.foreign = True
-                    self._line("buffer.size = size")
+                    self._line("buffer.size, buffer.pieces = size, []")
                     self._line(f"{self._know(node)}.render(context, buffer)")
                     self._line("size = buffer.size")
+                    self._put_foreign(node)
 
     def _value(self, expression: Expression) -> None:
         value = self._load(expression)
@@ -299,8 +344,11 @@ class _Source:
         if self._owed:
             length = f"{length} + {self._owed}"
         self._count(length)
-        self._line(f"if not {text}.isprintable(): {text} = clean({text})")
+        self._clean(text)
         self._run.append(text)
+
+    def _clean(self, text: str) -> None:
+        self._line(f"if not {text}.isprintable(): {text} = clean({text})")
 
     def _block(self, block: BlockNode | None) -> None:
         before = self._inside()
@@ -393,10 +441,11 @@ class _Source:
         if loops:
             given = ", ".join(f"{name!r}: {held}" for name, held in loops.items() if held != "None")
             worth = f"within(({context}), {{{given}}}, {self._know(expression)})"
-        if not _is_plain_path(expression):
+        path = plain_path(expression)
+        if not path:
             self._line(f"{variable} = {worth}")
             return variable
-        root, *members = map(str, cast(Path, expression).path)
+        root, *members = path
         start = loops.get(root)
         if start and not members:
             return start
@@ -435,18 +484,15 @@ class _Source:
         return f"({value} is not None and {value} is not False and ({holds}))"
 
 
-def _in_f_string(part: Static | str) -> str:
-    """Write fixed words, or a variable, for the inside of an f-string in single quotes."""
-    if type(part) is not Static:
-        return f"{{{part}}}"
-    return repr(f'"{part}')[2:-1].replace("{", "{{").replace("}", "}}")
-
-
-def _is_plain_path(expression: Expression) -> bool:
-    """Whether it is a path of names only, as `follower.first_name`."""
-    if not isinstance(expression, Path):
-        return False
-    return all(type(name) is str for name in expression.path)
+def as_f_string(parts: Sequence[Static | str]) -> str:
+    """Write fixed words and variables as one f-string in single quotes."""
+    inside = ""
+    for part in parts:
+        if type(part) is Static:
+            inside += repr(f'"{part}')[2:-1].replace("{", "{{").replace("}", "}}")
+        else:
+            inside += f"{{{part}}}"
+    return f"f'{inside}'"
 
 
 def _asks_for_forloop(node: Node) -> bool:

@@ -38,6 +38,13 @@ def clean(text: str) -> str:
     return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
+def clean_piece(piece: str) -> str:
+    """Clean a piece; a `Static` one is so already."""
+    if type(piece) is Static:
+        return piece
+    return clean(piece)
+
+
 def too_long() -> NoReturn:
     said = _("more than {count} characters come out").format(count=MAX_OUTPUT)
     raise OutputStreamLimitError(said, token=None)
@@ -107,6 +114,22 @@ class Value(OutputNode):
         return written
 
 
+class LinkToken(Node):
+    """The token that signs a reader's link (fixed.py puts it there): `which` of them."""
+
+    __slots__ = ("which",)
+
+    def __init__(self, token: Token, which: str) -> None:
+        super().__init__(token)
+        self.which = which
+        self.blank = False
+
+    def render_to_output(self, context: RenderContext, buffer: Any) -> int:
+        globals_: Any = context.globals
+        written: int = buffer.write(globals_["links"][self.which])
+        return written
+
+
 class _Path(Path):
     """A path of names only, as in `follower.first_name`."""
 
@@ -171,9 +194,16 @@ def quicken(nodes: Iterable[Node]) -> None:
         quicken(node.children(_NOTHING))
 
 
+def plain_path(expression: Expression) -> tuple[str, ...]:
+    """Give a path of names only, as `follower.first_name`; () for all else."""
+    if isinstance(expression, Path) and all(type(name) is str for name in expression.path):
+        return tuple(map(str, expression.path))
+    return ()
+
+
 def _quicken_expressions(expressions: Iterable[Expression]) -> None:
     for expression in expressions:
-        if type(expression) is Path and all(type(name) is str for name in expression.path):
+        if type(expression) is Path and plain_path(expression):
             expression.__class__ = _Path
         elif type(expression) is logical.ContainsExpression:
             expression.__class__ = Contains

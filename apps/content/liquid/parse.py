@@ -10,9 +10,10 @@ from django.utils.translation import gettext
 from liquid import BoundTemplate, Environment
 from liquid.exceptions import LiquidError, LiquidInterrupt, LiquidSyntaxError
 
-from apps.channels.pieces import Static
+from apps.content.liquid.as_lines import LinesWriter, Odd, as_lines
 from apps.content.liquid.compiled import Writer, as_python
 from apps.content.liquid.filters import date, money, number, plural
+from apps.content.liquid.fixed import SameForAll, fix
 from apps.content.liquid.limits import (
     MAX_LOCALS,
     LimitedContext,
@@ -24,8 +25,7 @@ from apps.content.liquid.nodes import (
     MAX_ITERATIONS,
     MAX_OUTPUT,
     Collector,
-    Words,
-    clean,
+    clean_piece,
     quicken,
 )
 
@@ -40,21 +40,31 @@ class Parsed(BoundTemplate):
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         quicken(self.nodes)
-        words = [node.text for node in self.nodes if type(node) is Words]
-        self._fixed: list[str] | None = None
-        if len(words) == len(self.nodes):
-            self._fixed = words
 
     def pieces(self, values: dict[str, Any]) -> list[str]:
         """Write the words in pieces, clean.
 
         `Static` ones alternate with what differs from reader to reader.
         """
-        if self._fixed is not None:
-            return list(self._fixed)
         if self._write:
             return self._write(values, self._context)
         return self._walked(values)
+
+    def lines(self, values: dict[str, Any]) -> bytes | None:
+        """Write the words as lines of a mail's body, clean and a text's blank lines in order
+        (as_lines.py); None where that takes the pieces.
+        """
+        if self.write_lines is None:
+            return None
+        try:
+            return self.write_lines(values, self._context)
+        except Odd:
+            return None
+
+    @functools.cached_property
+    def write_lines(self) -> LinesWriter | None:
+        """What `lines` writes with; None for a template that is always written in pieces."""
+        return as_lines(self.env, self.nodes)
 
     @functools.cached_property
     def _write(self) -> Writer | None:
@@ -76,16 +86,10 @@ class Parsed(BoundTemplate):
                 self.env.error(LiquidSyntaxError(f"unexpected '{interrupt}'", token=node.token))
             except LiquidError as error:
                 self.env.error(error, token=node.token)
-        return list(map(_clean_piece, buffer.pieces))
+        return list(map(clean_piece, buffer.pieces))
 
     def render(self, *args: Any, **kwargs: Any) -> str:
         return "".join(self.pieces(dict(*args, **kwargs)))
-
-
-def _clean_piece(piece: str) -> str:
-    if type(piece) is Static:
-        return piece
-    return clean(piece)
 
 
 class LimitedEnvironment(Environment):
@@ -166,8 +170,11 @@ def pieces(source: str) -> Iterator[tuple[int, int]]:
         yield start, at
 
 
-def parse(source: str, *, html: bool = False) -> Parsed:
-    """Read a template; its values are escaped if `html`. Raises BadSyntax at the first mistake."""
+def parse(source: str, *, html: bool = False, known: SameForAll | None = None) -> Parsed:
+    """Read a template; its values are escaped if `html`. With `known`, what is the same for all
+    readers becomes words, and marks become tokens (fixed.py). Raises BadSyntax at the first
+    mistake.
+    """
     if len(source) > MAX_SOURCE:
         said = gettext("this part is longer than {count} characters").format(count=MAX_SOURCE)
         raise BadSyntax(said, 1)
@@ -177,7 +184,7 @@ def parse(source: str, *, html: bool = False) -> Parsed:
     if html:
         environment = _HTML
     try:
-        return cast(Parsed, environment.from_string(source))
+        parsed = cast(Parsed, environment.from_string(source))
     except LiquidError as error:
         message = str(error.message)
         if message.startswith("expected tag end"):
@@ -186,6 +193,9 @@ def parse(source: str, *, html: bool = False) -> Parsed:
         line = line_of(error) or _line_by_trying(environment, source, message)
         # python-liquid's own words, which are English
         raise BadSyntax(message, line, unclosed="closed" in message) from error
+    if known is not None:
+        fix(parsed.nodes, known, html=html)
+    return parsed
 
 
 def _lines(source: str) -> int:

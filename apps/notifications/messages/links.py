@@ -1,6 +1,5 @@
 """The links a message carries: signed, never expiring, and opening them changes nothing."""
 
-from functools import cache
 from struct import Struct
 from typing import NamedTuple
 from uuid import UUID
@@ -8,9 +7,11 @@ from uuid import UUID
 from django.conf import settings
 from django.urls import reverse
 
+from apps.channels.pieces import ReaderToken
 from apps.followers.models import Follower, NotificationType
 from apps.lib import tokens
 from apps.lib.ids import uuid7
+from apps.notifications.messages.site import own_site
 
 _PURPOSE = "stamp"
 _PAYLOAD = Struct(">16s16sII")  # delivery, follower, notification type, version
@@ -22,13 +23,14 @@ class Stamp(NamedTuple):
     Who was forwarded a link of a mail holds the first one only.
     """
 
-    tracking: str  # in the links to click and the open pixel: it opens nothing of the follower's
-    managing: str  # in the links to the follower's own pages
+    # in the links to click and the open pixel: it opens nothing of the follower's
+    tracking: ReaderToken
+    managing: ReaderToken  # in the links to the follower's own pages
 
 
 # What a preview shows: as long as real tokens, and nobody's. A real one would let whoever looks at
 # the preview act as the follower. Their pages say that it was a preview.
-DEAD = Stamp(tracking="preview".center(75, "-"), managing="preview".center(75, "-"))
+DEAD = Stamp(ReaderToken("preview".center(75, "-")), ReaderToken("preview".center(75, "-")))
 
 
 class Mark(NamedTuple):
@@ -47,7 +49,8 @@ class Mark(NamedTuple):
 def stamp(*, delivery: UUID, follower: UUID, notification_type: int, version: int) -> Stamp:
     """Sign what a message's links name."""
     payload = _PAYLOAD.pack(delivery.bytes, follower.bytes, notification_type, version)
-    return Stamp(*tokens.pair(_PURPOSE, payload))
+    tracking, managing = tokens.pair(_PURPOSE, payload)
+    return Stamp(ReaderToken(tracking), ReaderToken(managing))
 
 
 def read_tracking(token: str) -> Mark:
@@ -62,17 +65,17 @@ def read_managing(token: str) -> Mark:
 
 def stamped_preferences_url(stamp: Stamp) -> str:
     """The follower's subscription center."""
-    return _absolute("subscriptions:preferences", stamp.managing)
+    return own_site().preferences(stamp.managing)
 
 
 def stamped_unsubscribe_url(stamp: Stamp) -> str:
     """One-click target (RFC 8058): a POST there opts out of the message's type, a GET only asks."""
-    return _absolute("subscriptions:unsubscribe", stamp.managing)
+    return own_site().unsubscribe(stamp.managing)
 
 
 def stamped_confirm_url(stamp: Stamp) -> str:
     """The page where a POST confirms the address."""
-    return _absolute("subscriptions:confirm", stamp.managing)
+    return own_site().confirm(stamp.managing)
 
 
 def preferences_url(follower: Follower) -> str:
@@ -107,15 +110,3 @@ def _mark(payload: bytes) -> Mark:
         raise tokens.BadToken
     delivery, follower, notification_type, version = _PAYLOAD.unpack(payload)
     return Mark(UUID(bytes=delivery), UUID(bytes=follower), notification_type, version)
-
-
-def _absolute(name: str, token: str) -> str:
-    return settings.SITE_URL + _path(name).replace("TOKEN", token)
-
-
-@cache
-def _path(name: str) -> str:
-    """The address with TOKEN in it, looked up once: for each of a million mails it would cost more
-    than signing.
-    """
-    return reverse(name, args=["TOKEN"])

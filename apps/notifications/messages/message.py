@@ -20,6 +20,7 @@ from apps.followers.models import Category, Channel, NotificationType
 from apps.notifications.messages import links
 from apps.notifications.messages.person import context
 from apps.notifications.messages.row import Row
+from apps.notifications.messages.site import own_site
 from apps.notifications.models import sentences
 
 
@@ -31,8 +32,10 @@ Message = Mail | InAppMessage | SmsMessage | PushMessage | WebhookMessage | Voic
 URGENT = (Category.CRITICAL, Category.ACTION_REQUIRED)
 
 
-def message_of(row: Row, *, account: Mapping[str, Any], now: dt.datetime) -> Message:
-    """What the provider gets for this row.
+def message_of(
+    row: Row, *, account: Mapping[str, Any], now: dt.datetime, lines: bool = False
+) -> Message:
+    """What the provider gets for this row; a mail's bodies as `lines` where it takes them.
 
     Asks no database: the claim fetched everything. Raises RenderError, Unaddressed.
     """
@@ -45,19 +48,22 @@ def message_of(row: Row, *, account: Mapping[str, Any], now: dt.datetime) -> Mes
     stamp = links.stamp(
         delivery=row.uid, follower=person.uid, notification_type=kind.pk, version=version.pk
     )
+    site = own_site()
+    known = site.known
     leave = ""
     if kind.commercial:
-        leave = links.stamped_unsubscribe_url(stamp)
+        known = site.known_commercial
+        leave = site.unsubscribe(stamp.managing)
     confirm = ""
     if kind.confirms:
-        confirm = links.stamped_confirm_url(stamp)
+        confirm = site.confirm(stamp.managing)
     data = notification.data
     if row.data:
         data = {**data, **row.data}
     values = context(
         person,
         data,
-        preferences=links.stamped_preferences_url(stamp),
+        preferences=site.preferences(stamp.managing),
         unsubscribe=leave,
         confirm=confirm,
     )
@@ -77,10 +83,19 @@ def message_of(row: Row, *, account: Mapping[str, Any], now: dt.datetime) -> Mes
     if row.channel != Channel.EMAIL:
         parts = words.render(row.channel, person.language, values).parts
         return _short(row, parts, person.language, now)
-    tracking = ""
-    if notification.tracking and person.measured:
-        tracking = stamp.tracking
-    parts = words.render_mail(person.language, values, stamp=tracking).parts
+    values["links"] |= stamp._asdict()
+    parts = words.render_mail(
+        person.language,
+        values,
+        tracked=bool(notification.tracking and person.measured),
+        known=known,
+        lines=lines,
+    ).parts
+    bodies = parts["text"], parts["html"]
+    as_lines = None
+    if lines:
+        as_lines = bodies
+        bodies = "", ""
     sender = sender_of(account)
     domain = sender.domain
     return Mail(
@@ -90,8 +105,9 @@ def message_of(row: Row, *, account: Mapping[str, Any], now: dt.datetime) -> Mes
         to=row.address,
         to_name=" ".join(person.name.split()),
         subject=parts["subject"],
-        text=parts.get("text", ""),
-        html=parts.get("html", ""),
+        text=bodies[0],
+        html=bodies[1],
+        lines=as_lines,
         headers=mail_headers(kind, domain=domain, group=str(notification.uid), unsubscribe=leave),
         sent_at=now,
     )

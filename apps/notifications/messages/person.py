@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
-
 from apps.followers.models import Address, Channel, Follower, NotificationType, Tagging
 from apps.followers.people.greeting import greeted_as
 from apps.notifications.messages.links import (
@@ -15,6 +13,7 @@ from apps.notifications.messages.links import (
     stamped_preferences_url,
     stamped_unsubscribe_url,
 )
+from apps.notifications.messages.site import own_site
 
 
 @dataclass(slots=True)
@@ -108,11 +107,7 @@ def context(
     return {
         **data,
         "follower": values(person),
-        "site": {
-            "name": settings.SITE_NAME,
-            "url": settings.SITE_URL,
-            "address": settings.SITE_ADDRESS,
-        },
+        "site": own_site().values,
         "links": {"preferences": preferences, "unsubscribe": unsubscribe, "confirm": confirm},
     }
 

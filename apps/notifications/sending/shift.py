@@ -77,7 +77,12 @@ class Shift:
             self._connections.append(Connection(self._line, first))
 
     def _message(self, row: Row) -> Any:
-        return message_of(row, account=self._settings, now=steady_clock.now())
+        return message_of(
+            row,
+            account=self._settings,
+            now=steady_clock.now(),
+            lines=self._kind.takes_lines,
+        )
 
     # ---- what waits here
     def room(self) -> int:

@@ -15,23 +15,38 @@ from apps.channels.contract import Outcome, Result
 from apps.channels.esp.session import EspSession
 from apps.channels.mail.mime import envelope
 from apps.channels.messages import Mail
-from apps.channels.pieces import STAMP, Pieces, Static
+from apps.channels.pieces import Pieces, ReaderToken, Static
 from apps.channels.registry import provider
 from tests.channels.basket import a_mail
 from tests.channels.flow import Handed
 from tests.fake_esp import LOST, SAYS, Answer, Arrived, FakeEsp
 
 MERGING = ["mailgun", "sendgrid", "amazon_ses"]  # the others write each message of a call out whole
+HERE = "a-reader's-token-stands-here"
 NEWSLETTER = [
     Static("<style>@media (max-width: 9em) { a { color: red }}</style><p>Dear "),
     Static(
-        f', 100% off & more: <a href="https://c.example/c/{STAMP}/1">shop</a> '
-        f'<a href="https://c.example/c/{STAMP}/2">'
+        f', 100% off & more: <a href="https://c.example/c/{HERE}/1">shop</a> '
+        f'<a href="https://c.example/c/{HERE}/2">'
     ),
     Static("</a> Привет, "),
     Static(' – yours</p><a href="https://c.example/u/'),
-    Static(f'">bye</a><img src="https://c.example/o/{STAMP}.gif">'),
+    Static(f'">bye</a><img src="https://c.example/o/{HERE}.gif">'),
 ]  # fmt: skip
+
+
+def signed(pieces: Sequence[str], token: str) -> Pieces:
+    """The pieces with a reader's token in its places."""
+    done: list[str] = []
+    for piece in pieces:
+        if not isinstance(piece, Static):
+            done.append(piece)
+            continue
+        first, *others = piece.split(HERE)
+        done.append(Static(first))
+        for other in others:
+            done += [ReaderToken(token), Static(other)]
+    return Pieces(done)
 
 
 def letter(number: int, static: Sequence[Static] = tuple(NEWSLETTER), **fields: Any) -> Mail:
@@ -44,7 +59,7 @@ def letter(number: int, static: Sequence[Static] = tuple(NEWSLETTER), **fields: 
         "to_name": f"Reader, {number}",
         "subject": f"News for {city}",
         "text": f"Dear {name},\n\nsee https://c.example/c/{number}\n",
-        "html": Pieces(pieces, stamp=f"{number:03}".ljust(75, "s")),
+        "html": signed(pieces, f"{number:03}".ljust(75, "s")),
         "message_id": f"<{number}@carillon.example>",
         "headers": {
             "List-Id": "<news.carillon.example>",
@@ -205,9 +220,7 @@ def test_a_letter_with_the_esps_own_merge_sign_goes_alone_and_unharmed(
     sign = SIGNS[esp]
     changes: dict[str, Any] = {
         "static": {"static": [*NEWSLETTER[:3], Static(f" write {sign} "), *NEWSLETTER[3:]]},
-        "own": {
-            "html": Pieces([NEWSLETTER[0], f"my name is {sign}", NEWSLETTER[4]], stamp="s" * 75)
-        },
+        "own": {"html": signed([NEWSLETTER[0], f"my name is {sign}", NEWSLETTER[4]], "s" * 75)},
         "subject": {"subject": sign},
         "text": {"text": f"write {sign}"},
         "name": {"to_name": sign},
@@ -225,7 +238,7 @@ CROWDED = st.text("{}%-\\cf0. recipient" + string.ascii_lowercase, max_size=6)
 
 @pytest.mark.parametrize("esp", MERGING)
 def test_whatever_stands_around_a_field_the_reader_gets_what_was_meant(esp: str) -> None:
-    odd_names = CROWDED | st.just(f"x{STAMP}")  # in a name it is no stamp
+    odd_names = CROWDED | st.just(f"x{HERE}")
     with FakeEsp() as fake, provider(esp).open(fake.settings(esp)) as session:
 
         @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
@@ -235,12 +248,12 @@ def test_whatever_stands_around_a_field_the_reader_gets_what_was_meant(esp: str)
             stamped=st.booleans(),
         )
         def each(static: list[str], own: list[str], stamped: bool) -> None:
-            shared = [Static(f"{text}/{STAMP}/{text}") for text in static]
+            shared = [Static(f"{text}/{HERE}/{text}") for text in static]
             mails = []
             for number in range(2):
                 values = own[number * 4 :]
                 pieces = [piece for pair in zip(shared, values, strict=False) for piece in pair]
-                html = Pieces(pieces, stamp=f"{number}".ljust(75, "s") * stamped)
+                html = signed(pieces, f"{number}".ljust(75, "s") * stamped)
                 mails.append(
                     letter(number, html=html, subject=values[0] or "-", text=values[1] or "-")
                 )

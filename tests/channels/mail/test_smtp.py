@@ -14,7 +14,7 @@ from apps.channels.contract import BadSettings, Result
 from apps.channels.mail.mime import as_bytes
 from apps.channels.mail.smtp import Smtp
 from apps.channels.messages import Mail, Sender
-from apps.channels.pieces import STAMP, Pieces, Static
+from apps.channels.pieces import Pieces, ReaderToken, Static
 from tests.channels.basket import Basket, a_mail
 from tests.patience import PATIENCE, shortly, until
 from tests.receiver import DROP, Receiver, unused_port
@@ -371,11 +371,12 @@ HOSTILE = st.lists(
     pieces=["x" * 74, ".", Static("\n"), Static("."), "." * 80],
 )
 def test_no_bare_line_end_and_no_lone_dot_ever_leaves(text: str, pieces: list[str]) -> None:
+    token = ReaderToken("s" * 75)
     for html in (
         "",
         text,
         Pieces(pieces),
-        Pieces([f"{STAMP}.", *pieces, Static(f"{STAMP}.")], stamp="s" * 75),
+        Pieces([token, ".", *pieces, Static("."), token, Static(".")]),
     ):
         sent = as_bytes(a_mail(text=text, html=html))
         assert sent.endswith(b"\r\n")

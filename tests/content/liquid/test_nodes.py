@@ -15,11 +15,11 @@ from liquid import BoundTemplate
 
 from apps.channels.mail.dkim import Signer
 from apps.channels.mail.mime import as_bytes
-from apps.channels.pieces import STAMP, Joined, Pieces, Static
+from apps.channels.pieces import Pieces, ReaderToken, Static
 from apps.content import drafts, stock
 from apps.content.lint import sample_data
-from apps.content.liquid.blank_lines import tidied, tidy
 from apps.content.liquid.compiled import as_python
+from apps.content.liquid.fixed import TRACKING
 from apps.content.liquid.limits import FAILURES
 from apps.content.liquid.nodes import MAX_OUTPUT, clean
 from apps.content.liquid.parse import LimitedEnvironment, line_of, parse
@@ -34,7 +34,7 @@ from tests.content.test_stock import person
 from tests.make import TESTER
 
 NOW = dt.datetime(2026, 11, 21, 9, 0, tzinfo=dt.UTC)
-TOKEN = "Abc_-" * 15
+TOKEN = ReaderToken("Abc_-" * 15)
 ODD = [
     'Anna "Bell" O\'Hara & <Co>',
     "two\r\nlines",
@@ -52,7 +52,7 @@ ODD = [
     "a=b=20",
     "tab\t",
     "a\x00b\rc",
-    STAMP,
+    TRACKING,
 ]
 
 
@@ -108,38 +108,38 @@ def test_every_template_in_every_language_for_every_odd_name(
             for number, name in enumerate(ODD):
                 context = plain({**sample, **person(language, name=name)})
                 whole = words.render("email", language, context).parts
-                for stamp in ("", TOKEN):
-                    parts = words.render_mail(language, context, stamp=stamp).parts
+                links = {**context["links"], "tracking": TOKEN, "managing": TOKEN}
+                context["links"] = links
+                for tracked in {number > 3, True}:  # both for the first names
+                    parts = words.render_mail(language, context, tracked=tracked).parts
                     subject = parts["subject"]
                     html = parts["html"]
                     assert (subject, parts["preheader"], parts["text"]) == (
                         whole["subject"], whole["preheader"], whole["text"],
                     )  # fmt: skip
-                    if not stamp:
+                    if not tracked:
                         assert str(html) == whole["html"]
-                    mail = a_mail(
-                        subject=subject,
-                        text=parts["text"],
-                        html=html,
-                        to_name=" ".join(clean(name).split()),
-                    )
-                    data = as_bytes(mail)
-                    lines_are_in_order(data)
-                    read = message_from_bytes(data, policy=default)
-                    assert "".join(str(read["Subject"]).split()) == "".join(subject.split())
-                    assert bodies(data) == (ended(parts["text"]), ended(str(html)))
-                    if stamp:
+                    assert TRACKING not in str(html) or name == TRACKING
+                    lines = words.render_mail(language, context, tracked=tracked, lines=True).parts
+                    assert lines["subject"] == subject
+                    fields = {"subject": subject, "to_name": " ".join(clean(name).split())}
+                    from_pieces = a_mail(text=parts["text"], html=html, **fields)
+                    as_they_are = lines["text"], lines["html"]
+                    from_lines = a_mail(text="", html="", lines=as_they_are, **fields)
+                    for data in (as_bytes(from_pieces), as_bytes(from_lines)):
+                        lines_are_in_order(data)
+                        read = message_from_bytes(data, policy=default)
+                        assert "".join(str(read["Subject"]).split()) == "".join(subject.split())
+                        assert bodies(data) == (ended(parts["text"]), ended(str(html)))
                         tokens = re.findall(
                             "[co]/" + TOKEN + r"(?:/|=2E)", data.replace(b"=\r\n", b"").decode()
                         )
-                        assert len(tokens) == str(html).count(TOKEN) >= 1
-                        assert STAMP not in str(html) or name == STAMP
+                        assert len(tokens) == str(html).count(TOKEN)
+                        assert bool(tokens) is tracked
                     if number == 0:
                         for signer in signers:
-                            assert accepted(
-                                signer.sign(as_bytes(a_mail(headers=LIST, html=html, text="x"))),
-                                signer,
-                            )
+                            signed = a_mail(headers=LIST, text="", html="", lines=as_they_are)
+                            assert accepted(signer.sign(as_bytes(signed)), signer)
 
 
 # ---- any pieces
@@ -150,8 +150,10 @@ LETTERS = st.text(
     ),
     max_size=200,
 )
-STATICS = st.lists(st.one_of(LETTERS, st.just(STAMP)), max_size=4).map("".join).map(Static)
-PIECES = st.lists(st.one_of(LETTERS, STATICS, st.text("x. =", max_size=90)), max_size=12)
+PIECES = st.lists(
+    st.one_of(LETTERS, LETTERS.map(Static), st.text("x. =", max_size=90), st.just(TOKEN)),
+    max_size=12,
+)
 
 
 @given(pieces=PIECES)
@@ -162,56 +164,14 @@ def test_pieces_read_back_as_the_whole_text(pieces: list[str]) -> None:
     assert bodies(data)[1] == ended(html) == bodies(as_bytes(a_mail(html=html)))[1]
 
 
-@given(pieces=PIECES, stamp=st.text("abcXYZ019_-", min_size=75, max_size=75))
-def test_a_stamp_takes_its_place_in_a_line_of_its_own(pieces: list[str], stamp: str) -> None:
-    without = as_bytes(a_mail(html=Pieces(pieces)))
-    stamped = as_bytes(a_mail(html=Pieces(pieces, stamp)))
-    lines_are_in_order(stamped)
-    assert list(map(len, without.split(b"\r\n"))) == list(map(len, stamped.split(b"\r\n")))
-    if pieces and any(pieces):
-        assert bodies(stamped)[1] == ended(str(Pieces(pieces, stamp)))
-
-
 def test_a_static_piece_is_encoded_once() -> None:
     piece = Static("Größe = 5 \n" * 9)
     first = as_bytes(a_mail(html=Pieces([piece, "Anna"])))
-    kept = piece._quoted
+    kept = piece.lines
     second = as_bytes(a_mail(html=Pieces(["x" * 70, piece, "Boris"])))
-    assert piece._quoted is kept
-    assert kept[0] in first
-    assert kept[0] in second
-
-
-BLANKS = st.lists(
-    st.sampled_from(["a", " ", "\t", "\n", "\n\n\n", "b c", " \n", "\xa0"]), max_size=5
-).map("".join)
-
-
-@settings(max_examples=500)
-@given(pieces=st.lists(st.one_of(BLANKS, BLANKS.map(Static)), max_size=7))
-def test_blank_lines_are_put_in_order_piece_by_piece_as_in_the_whole(pieces: list[str]) -> None:
-    text = tidied(pieces)
-    assert text == tidy("".join(pieces))
-    if isinstance(text, Joined):
-        assert text == "".join(text.pieces)
-        read = bodies(as_bytes(a_mail(text=text, html="")))[0]
-        assert read == ended(text) == bodies(as_bytes(a_mail(text=str(text), html="")))[0]
-
-
-def test_a_text_is_written_from_its_pieces_and_what_all_readers_share_is_encoded_once() -> None:
-    template = parse(
-        "Hello {{ name }}!\n\n{% for i in list %}* {{ i }}\n{% endfor %}\n\n"
-        + "Many words. " * 9
-        + "\n"
-    )
-    texts = [tidied(template.pieces({"name": name, "list": [1, 2]})) for name in ("Zoë", "Anna")]
-    assert [text.partition(" words")[0] for text in texts] == [
-        "Hello Zoë!\n\n* 1\n* 2\n\nMany",
-        "Hello Anna!\n\n* 1\n* 2\n\nMany",
-    ]
-    assert all(isinstance(text, Joined) for text in texts)
-    assert texts[0].pieces[-1] is texts[1].pieces[-1]  # type: ignore[attr-defined]
-    assert not isinstance(tidied(["Hello ", "Anna \n \n of ", "Bern"]), Joined)
+    assert piece.lines is kept
+    assert kept in first
+    assert kept in second
 
 
 # ---- any template: the same with python-liquid's own nodes
@@ -440,7 +400,7 @@ def test_a_blank_block_writes_nothing_whatever_stands_in_it() -> None:
 def test_a_bomb_ends_in_pieces_too(bomb: str) -> None:
     version = a_draft(html=bomb, text="x")
     with pytest.raises(RenderError):
-        compiled(version).render_mail("en", {"big": "<a" * 45_000}, stamp=TOKEN)
+        compiled(version).render_mail("en", {"big": "<a" * 45_000}, lines=True)
 
 
 def test_the_limit_of_the_output_counts_words_values_loops_and_captures_together() -> None:
