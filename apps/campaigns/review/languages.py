@@ -45,7 +45,8 @@ def languages_of(
     if not written:
         return ()
     getting: dict[str, dict[str, int]] = {language: {} for language in written}
-    for wanted, count in readers.items():
+    most_first = sorted(readers.items(), key=lambda each: -each[1])
+    for wanted, count in most_first:
         language = pick_language(written, wanted, version.default_language)
         getting[language][wanted] = count
     ready = compiled(version)

@@ -69,7 +69,7 @@ def count(question: Question, *, now: dt.datetime) -> Numbers:
             ReasonNumber(reason, told.count, _samples(judged, reason, told, first, size))
             for reason, told in reasons.items()
         )
-    return Numbers(total, readers.total(), dict(readers.most_common()), channels)
+    return Numbers(total, readers.total(), dict(readers), channels)
 
 
 def _groups(
