@@ -26,6 +26,7 @@ from django.db.models.functions import Cast
 from apps.followers.consent.verdict import Reason, TypeFacts
 from apps.followers.consent.verdict_sql import ALLOWING, NEEDS_ADDRESS, type_facts, with_verdict
 from apps.followers.models import Category, Follower, NotificationType
+from apps.followers.models.deletion import keep, keep_all
 from apps.lib import steady_clock
 from apps.lib.ids import Uuid7
 from apps.lib.processes.ticking import only_with
@@ -61,8 +62,8 @@ def freeze_slice(
     `own_data`: their rows among the notification's recipients may carry some.
 
     The checkpoint `planned_through` moves in the same transaction, so a killed planner loses and
-    doubles nobody; two planners wait for each other on the notification's row. False, too, when it
-    was cancelled meanwhile.
+    doubles nobody; two planners wait for each other on the notification's row. Nobody is deleted
+    meanwhile. False, too, when it was cancelled meanwhile.
     """
     with transaction.atomic():
         # the type stays unlocked: people save their preferences meanwhile
@@ -73,6 +74,7 @@ def freeze_slice(
             NotificationState.PAUSED,
         ):
             return False
+        keep_all()
         rest = followers.filter(pk__gt=notification.planned_through).order_by("pk")
         chosen = list(rest.values_list("pk", flat=True)[:size])
         if not chosen:
@@ -90,10 +92,11 @@ def plan_named(
     planned through the last of them. `own_data`: they are among its recipients, which are read for
     what each of them brings.
 
-    Nobody else can see the notification yet, so nothing is locked or asked again: half the
+    Nobody else can see the notification yet, so it is not locked or asked again: half the
     statements of `plan_recipients`.
     """
     chosen = sorted(people)
+    keep(chosen)
     among = range(chosen[0], chosen[-1] + 1)
     if notification.send_at <= now:
         # before it is known whether anybody gets it: so it goes to the database with the rest, and

@@ -19,7 +19,6 @@ from django.utils.translation import gettext
 
 from apps.channels.push.endpoints import BadEndpoint, origin_of
 from apps.channels.push.web_push_encryption import BadKeys, Browser
-from apps.followers.consent.record import locked
 from apps.followers.models import Address, AddressState, Channel, Follower
 from apps.followers.profile_fields import BadFollower
 from apps.lib.actor import SYSTEM, Actor
@@ -177,8 +176,23 @@ def _label(text: str) -> str:
     return " ".join(text.replace("\0", "").split())[:_LONGEST_LABEL]
 
 
+class _Moved(Exception):
+    """The device has come to somebody else since it was looked for."""
+
+
 def _register(follower: Follower, device: _Checked, by: Actor, now: dt.datetime) -> Address:
-    """Give the device's row.
+    """Give the device's row; whoever comes last has it."""
+    while True:
+        try:
+            # from the beginning, with no lock left: its new holder may have to be locked first
+            with transaction.atomic():
+                return _registered(follower, device, by, now)
+        except _Moved:
+            continue
+
+
+def _registered(follower: Follower, device: _Checked, by: Actor, now: dt.datetime) -> Address:
+    """Give the device's row. Raises _Moved.
 
     A device that is known is seen again, and alive again; another follower's changes hands: the old
     row is deleted and not moved, because what waits there was written to somebody else.
@@ -190,40 +204,46 @@ def _register(follower: Follower, device: _Checked, by: Actor, now: dt.datetime)
         "seen_at": now,
         "state": AddressState.ACTIVE,
     }
-    with transaction.atomic():
-        follower = locked(follower)
-        rows = Address.objects.filter(channel=device.channel, key=key)
-        known = rows.select_related("follower").first()
-        if known and known.follower_id != follower.pk:
-            _remove(known, "registered by another follower", by, now)
-            known = None
-        new = known is None or known.state == AddressState.GONE
-        if new and devices_of(follower).count() >= MOST:
-            raise TooManyDevices
-        if known is None:
-            try:
-                with transaction.atomic():
-                    known = Address.objects.create(
-                        follower=follower,
-                        channel=device.channel,
-                        value=device.value,
-                        key=key,
-                        primary=False,
-                        created_at=now,
-                        **fresh,
-                    )
-            except IntegrityError:
-                # another follower registered it since we looked; whoever comes last has it
-                return _register(follower, device, by, now)
-        else:
-            # Not locked before: a sender that books a refusal locks deliveries and then the
-            # address, and a removal does so too.
-            if not Address.objects.filter(pk=known.pk).update(**fresh):
-                return _register(follower, device, by, now)
-            for name, value in fresh.items():
-                setattr(known, name, value)
-        if new:
-            _tell_about(Kind.DEVICE_REGISTERED, known, by=by, now=now)
+    rows = Address.objects.filter(channel=device.channel, key=key)
+    # whoever has it and whoever gets it, in order: two that swap would wait for each other
+    held = {follower.pk, *rows.values_list("follower_id", flat=True)}
+    people = Follower.objects.select_for_update(no_key=True).filter(pk__in=held).order_by("pk")
+    locked = {person.pk: person for person in people}
+    if follower.pk not in locked:
+        raise Follower.DoesNotExist
+    follower = locked[follower.pk]
+    known = rows.select_related("follower").first()
+    if known and known.follower_id not in held:
+        raise _Moved
+    if known and known.follower_id != follower.pk:
+        _remove(known, "registered by another follower", by, now)
+        known = None
+    new = known is None or known.state == AddressState.GONE
+    if new and devices_of(follower).count() >= MOST:
+        raise TooManyDevices
+    if known is None:
+        try:
+            with transaction.atomic():
+                known = Address.objects.create(
+                    follower=follower,
+                    channel=device.channel,
+                    value=device.value,
+                    key=key,
+                    primary=False,
+                    created_at=now,
+                    **fresh,
+                )
+        except IntegrityError as error:
+            raise _Moved from error
+    else:
+        # Not locked before: a sender that books a refusal locks deliveries and then the
+        # address, and a removal does so too.
+        if not Address.objects.filter(pk=known.pk).update(**fresh):
+            raise _Moved
+        for name, value in fresh.items():
+            setattr(known, name, value)
+    if new:
+        _tell_about(Kind.DEVICE_REGISTERED, known, by=by, now=now)
     return known
 
 

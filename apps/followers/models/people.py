@@ -7,15 +7,18 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from apps.followers.models.channels import Channel
+from apps.followers.models.deletion import DeletedAlone
 from apps.lib.facts import Subject
 from apps.lib.ids import uuid7
 
 
-class Follower(models.Model):
+class Follower(DeletedAlone):
     """A person (or program) who lets us write.
 
     `subscribed` is the global word on commercial messages.
     """
+
+    FOLLOWER = "pk"
 
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
     name = models.CharField(max_length=200, blank=True)  # the whole one, as people see it
@@ -99,8 +102,10 @@ class AddressState(models.TextChoices):
     OFF = "off", pgettext_lazy("address", "Switched off")
 
 
-class Address(models.Model):
+class Address(DeletedAlone):
     """One place to reach a follower. `key` is what makes two spellings the same (addresses.py)."""
+
+    FOLLOWER = "follower_id"
 
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
     follower = models.ForeignKey(Follower, on_delete=models.CASCADE, related_name="addresses")

@@ -5,6 +5,7 @@
 3. `sleep`: notifications of which nothing is due for a while are not looked at until then.
 4. `wake`: calls the senders of a lane.
 5. `still`: whoever stopped something waits until no sender holds any of it.
+6. `pointers`: repairs deliveries that point to a follower or an address that is gone.
 
-Doors: all five.
+Doors: all six.
 """

@@ -41,11 +41,22 @@ class Delivery(models.Model):
     notification = models.ForeignKey(
         Notification, on_delete=models.CASCADE, related_name="deliveries", db_index=False
     )
+    # no constraint: each row planned would lock both (apps/followers/models/deletion.py)
     follower = models.ForeignKey(
-        Follower, null=True, on_delete=models.SET_NULL, related_name="deliveries", db_index=False
+        Follower,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="deliveries",
+        db_index=False,
+        db_constraint=False,
     )
     address = models.ForeignKey(
-        Address, null=True, on_delete=models.SET_NULL, related_name="deliveries", db_index=False
+        Address,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="deliveries",
+        db_index=False,
+        db_constraint=False,
     )
     channel = models.CharField(max_length=10, choices=Channel)
     status = models.CharField(max_length=9, choices=DeliveryStatus, default=DeliveryStatus.PENDING)

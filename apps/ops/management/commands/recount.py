@@ -6,14 +6,14 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from apps.notifications.books import tallies
+from apps.notifications.books import pointers, tallies
 from apps.notifications.models import Notification
 
 
 class Command(BaseCommand):
     help = (
-        "Counts a notification's deliveries anew and sets its numbers right. Nothing should ever"
-        " need it."
+        "Counts a notification's deliveries anew and sets its numbers right, and lets none of them"
+        " point to a follower or an address that is gone. Nothing should ever need it."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -37,7 +37,11 @@ class Command(BaseCommand):
         if not found:
             raise CommandError("There is no such notification or campaign. Its page shows its id.")
         wrong = 0
+        lost = 0
         for pk, uid in found:
+            if gone := pointers.clear(pk):
+                lost += gone
+                self.stdout.write(f"{uid}  {gone} pointed to a follower or an address that is gone")
             for place, delta in sorted(tallies.rebuild(pk).items()):
                 wrong += 1
                 self.stdout.write(
@@ -45,3 +49,5 @@ class Command(BaseCommand):
                 )
             tallies.finish_if_done(pk, now=timezone.now())
         self.stdout.write(f"{len(found)} counted, {wrong} numbers were wrong and are right now.")
+        if lost:
+            self.stdout.write(f"{lost} deliveries pointed to nothing and say so now.")
