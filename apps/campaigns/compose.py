@@ -135,12 +135,15 @@ def _new_words(
 ) -> Template:
     said = given(values.words())
     language = said.get("default_language", "en")
+    translations = said.get("translations", {})
+    # a language that is taken away is not there yet
+    there = {tag: words for tag, words in translations.items() if words is not None}
     try:
         return drafts.create_template(
             key=_key_of(campaign),
             name=campaign.name,
             private=True,
-            translations=said.get("translations") or {language: {}},
+            translations=there or {language: {}},
             variables=said.get("variables", ()),
             layout=said.get("layout") or standard_layout(),
             default_language=language,

@@ -154,7 +154,7 @@ def _variable_problems(variables: Iterable[Mapping[str, Any]]) -> Iterator[Templ
             message = _("{name} is declared twice.")
             yield TemplateProblem(where, None, message.format(name=name))
         seen.add(name)
-        kind = variable.get("type", "string")
+        kind = str(variable.get("type", "string"))
         if kind not in TYPES:
             message = _("the type {type} is unknown; use one of {known}.")
             known = ", ".join(TYPES)
@@ -390,14 +390,14 @@ def sample_data(version: Version) -> dict[str, Any]:
     Each variable has its example, else its default, else something of its type.
     """
     named = [variable for variable in version.variables if variable.get("name")]
-    return {variable["name"]: _sample(variable) for variable in named}
+    return {str(variable["name"]): _sample(variable) for variable in named}
 
 
 def _sample(variable: Mapping[str, Any]) -> Any:
     for field in ("example", "default"):
         if variable.get(field) is not None:
             return variable[field]
-    kind = variable.get("type", "string")
+    kind = str(variable.get("type", "string"))
     if kind == "string":
         return str(variable["name"]).replace("_", " ")
     return _EXAMPLES.get(kind, "Example")

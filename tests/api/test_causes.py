@@ -223,6 +223,14 @@ def test_a_language_without_words_is_left_out_of_a_new_template(api: APIClient) 
     assert made.status_code == 201, made.json()
 
 
+@pytest.mark.parametrize("words", [{"de": None}, {"en": {"sms": {"body": "Hi"}}, "de": None}])
+def test_a_language_without_words_is_left_out_of_a_new_campaign(
+    api: APIClient, news: NotificationType, words: dict[str, Any]
+) -> None:
+    made = api.post("/api/v1/campaigns", {**_CAMPAIGN, "translations": words})
+    assert made.status_code == 201, made.json()
+
+
 def test_there_is_no_cell_of_a_type_or_a_channel_that_is_not_there(
     api: APIClient, anna: Follower, news: NotificationType
 ) -> None:

@@ -191,6 +191,7 @@ def test_no_description_is_about_our_own_source(document: dict[str, Any]) -> Non
 _DAILY = {"kind": "daily", "times": ["09:00"]}
 _CAP = {"name": "Few", "channels": ["email"], "limit": 3}
 _TYPE = {"key": "word", "name": "Word", "channels": ["email"]}
+_TEMPLATE = {"key": "paid", "name": "Paid", "translations": {"en": {"sms": {"body": "Hello"}}}}
 _WALL = {"wall": "2035-05-31T09:00", "time_zone": "Europe/Berlin"}
 _APP = {"channel": "push", "service": "fcm", "token": "abc"}
 _ANNA = {"recipients": [{"email": "anna@example.com"}]}
@@ -238,6 +239,7 @@ def fits(
         ("recurring/preview", {"cadence": {**_DAILY, "times": []}}),
         ("recurring/preview", {"cadence": {**_DAILY, "kind": "weekly"}}),
         ("recurring/preview", {"cadence": {**_DAILY, "days": [1]}}),
+        ("recurring/preview", {"cadence": {**_DAILY, "kind": "weekly", "weekdays": {}}}),
         ("recurring/preview", {"cadence": {"kind": "cron", "cron": "often"}}),
         ("suppressions", {"channel": "sms", "address": "anna@example.com"}),
         ("suppressions", {"channel": "email", "address": "+4930901820"}),
@@ -279,6 +281,10 @@ def fits(
         ("followers/{id}/tags", {"tags": [" "]}),
         ("followers/tags", {"action": "add", "tags": [" "], "followers": [_NO_ID]}),
         ("followers", {"name": "Anna", "tags": [" "]}),
+        ("templates", {**_TEMPLATE, "variables": [{"type": "string"}]}),
+        ("templates", {**_TEMPLATE, "variables": [{"name": ["total"]}]}),
+        ("templates", {**_TEMPLATE, "variables": [{"name": "total", "type": "date"}]}),
+        ("templates", {**_TEMPLATE, "variables": [{"name": "total", "kind": "number"}]}),
     ],
 )
 def test_what_the_server_refuses_for_its_form_the_document_does_not_allow(

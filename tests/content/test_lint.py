@@ -118,13 +118,17 @@ def test_the_default_language_needs_words() -> None:
         ({"name": "follower", "type": "string"}, "keeps for itself"),
         ({"name": "my name", "type": "string"}, "not a name"),
         ({"name": "n", "type": "date"}, "type date is unknown"),
+        ({"name": "n", "type": ["number"]}, "is unknown"),
+        ({"name": ["n"]}, "not a name"),
         ({"name": "n", "type": "number", "default": "five"}, "default is not a number"),
         ({"name": "n", "type": "number", "example": True}, "example is not a number"),
     ],
 )
 def test_a_bad_declaration_is_found(variable: dict[str, Any], message: str) -> None:
-    (problem,) = found(a_draft(variables=[variable]))
+    version = a_draft(variables=[variable])
+    (problem,) = found(version)
     assert message in problem[2]
+    assert len(sample_data(version)) == 1
 
 
 @pytest.mark.django_db

@@ -1,13 +1,23 @@
 """What each field of the rules asks, as a condition on Follower."""
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from operator import or_
 from typing import Any
 
 from django.db import connection
-from django.db.models import CharField, Exists, F, Func, JSONField, OuterRef, Q, Value
+from django.db.models import (
+    BooleanField,
+    CharField,
+    Exists,
+    F,
+    Func,
+    JSONField,
+    OuterRef,
+    Q,
+    Value,
+)
 from django.db.models.fields.json import (
     KeyTextTransform,
     KeyTransform,
@@ -29,6 +39,7 @@ from apps.followers.models import (
 )
 from apps.lib.sql.undocumented import comparable_in_json
 
+_FEW = 20  # conditions that are asked in one row
 _KINDS = ("string", "number", "boolean", "array", "object", "null")
 
 
@@ -100,8 +111,23 @@ def _json(number: float) -> Value:
     return Value(number, output_field=JSONField())
 
 
-def _any(conditions: Iterator[Q]) -> Q:
-    return reduce(or_, conditions)
+class _Either(Func):
+    """One condition or the other. A Q forgets its brackets; these stay in the statement."""
+
+    template = "(%(expressions)s)"
+    arg_joiner = " OR "
+    output_field = BooleanField()
+
+
+def _any(conditions: Iterable[Q]) -> Q:
+    """Join conditions by OR, in halves of halves: SQLite takes a thousand levels of brackets, and a
+    plain row of 500 conditions has as many.
+    """
+    several = list(conditions)
+    if len(several) <= _FEW:
+        return reduce(or_, several)
+    half = len(several) // 2
+    return Q(_Either(_any(several[:half]), _any(several[half:])))
 
 
 def _metadata_is(key: str, value: Any) -> Q:

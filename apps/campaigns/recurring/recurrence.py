@@ -37,6 +37,7 @@ _EACH = (
 MOST_TIMES = 24
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 _ANY_DAY = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+_NOTHING: tuple[Any, ...] = ([], "", None)
 _NEEDS = {
     "daily": {"times"},
     "weekly": {"times", "weekdays"},
@@ -77,7 +78,7 @@ def parse(data: Any) -> Cadence:
         known = ", ".join(KINDS)
         raise BadCadence(_("A cadence has a kind: {known}.").format(known=known))
     kind = data["kind"]
-    given = {name for name in data if name != "kind" and data[name] not in ([], "", None)}
+    given = {name for name in data if name != "kind" and data[name] not in _NOTHING}
     if extra := given - _NEEDS[kind]:
         names = ", ".join(sorted(map(str, extra)))
         said = _("A {kind} cadence takes no {names}.")
@@ -96,7 +97,9 @@ def parse(data: Any) -> Cadence:
 
 
 def _list(data: dict[str, Any], name: str) -> list[Any]:
-    values = data.get(name) or []
+    values = data.get(name)
+    if values in _NOTHING:
+        return []
     most = 31
     if name == "times":
         most = MOST_TIMES

@@ -49,6 +49,20 @@ def test_nobody_is_found_twice_however_many_tags_and_addresses_match() -> None:
     assert len(found) == len(set(found))
 
 
+@pytest.mark.parametrize("field", ["name", "email_domain", "metadata.n"])
+def test_as_many_values_as_a_rule_takes_are_asked_at_once(field: str) -> None:
+    make_follower(name="499", email="anna@499.example", metadata={"n": 499})
+    make_follower(name="500", email="boris@500.example", metadata={"n": 500})
+    values = [str(number) for number in range(language.MAX_VALUES)]
+    if field == "email_domain":
+        values = [f"{number}.example" for number in values]
+    found = {}
+    for op in ("in", "not_in"):
+        rules = {"all": [{"any": [{"field": field, "op": op, "value": values}] * 2}]}
+        found[op] = Follower.objects.get(rules_to_q(rules)).name
+    assert found == {"in": "499", "not_in": "500"}
+
+
 def test_days_begin_and_end_in_the_zone_of_the_site(settings: Any) -> None:
     settings.TIME_ZONE = "America/New_York"
     make_world(1)

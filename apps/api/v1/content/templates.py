@@ -15,7 +15,7 @@ from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.parsing import MomentField
 from apps.channels.contract import Result
 from apps.content import drafts
-from apps.content.lint import findings
+from apps.content.lint import TYPES, findings
 from apps.content.models import Layout, Template, Version, VersionState
 from apps.followers.models import Channel, Follower, NotificationType
 from apps.lib.refusals import NOT_FOUND
@@ -86,9 +86,20 @@ class PublishedOut(VersionOut):
         return FindingOut(warnings, many=True).data
 
 
+class VariableIn(Strict):
+    """What a template declares; whether it can be used is said when it is published."""
+
+    name = serializers.CharField(allow_blank=True)
+    type = serializers.ChoiceField(list(TYPES), required=False)
+    required: Any = serializers.BooleanField(required=False)
+    default: Any = serializers.JSONField(required=False, allow_null=True)
+    example = serializers.JSONField(required=False, allow_null=True)
+    description = serializers.CharField(required=False, allow_blank=True)
+
+
 class WordsIn(Strict):
     translations = TranslationsField(child=serializers.DictField(allow_null=True), required=False)
-    variables = VariablesField(child=serializers.DictField(), required=False)
+    variables = VariablesField(child=VariableIn(), required=False)
     layout = serializers.SlugRelatedField(
         "key",
         queryset=Layout.objects.all(),
