@@ -91,6 +91,10 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
+# statements that take so long are written to the log, with the page or task that asked; 0 = none
+SLOW_STATEMENT_MS = env.integer("SLOW_STATEMENT_MS", 0)
+if SLOW_STATEMENT_MS:
+    MIDDLEWARE.insert(0, "apps.lib.processes.slow_statements.NameRequests")
 ROOT_URLCONF = "notifications_project.urls"
 WSGI_APPLICATION = "notifications_project.wsgi.application"
 TEMPLATES = [

@@ -2,6 +2,7 @@ from django.apps import AppConfig
 from django.db.backends.signals import connection_created
 from django.db.models import BigAutoField
 
+from apps.lib.processes import slow_statements
 from apps.lib.sql.in_array import Among
 from apps.lib.sql.letter_case import teach_sqlite
 from apps.lib.sql.quiet_connection import spare_questions
@@ -15,4 +16,5 @@ class LibConfig(AppConfig):
     def ready(self) -> None:
         BigAutoField.register_lookup(Among)
         spare_questions()
+        connection_created.connect(slow_statements.watch, dispatch_uid="carillon-slow")
         connection_created.connect(teach_sqlite, dispatch_uid="carillon-like")

@@ -11,10 +11,11 @@ from typing import Any
 import psutil
 from django_q.cluster import Cluster
 from django_q.conf import Conf
-from django_q.signals import post_execute
+from django_q.signals import post_execute, pre_execute
 
 from apps.lib.processes.gc_tuning import settle
 from apps.lib.processes.parent import end_with_parent
+from apps.lib.processes.slow_statements import now_asks
 from apps.lib.queue.lanes import Lane
 
 log = logging.getLogger("carillon.queue")
@@ -50,12 +51,18 @@ def run(lane: Lane) -> int:
         after_in_child=lambda: end_with_parent(parent[0]),
     )
     settle()
+    pre_execute.connect(_name_task, dispatch_uid="carillon-name-task")
     cluster = Cluster()
     cluster.start()
     cluster.sentinel.join()
     if cluster.sentinel.exitcode:
         return 1
     return 0
+
+
+def _name_task(*, task: dict[str, Any], **kwargs: Any) -> None:
+    """Let slow statements be told of by the task that asks them."""
+    now_asks(f"task {task['func']}")
 
 
 def after_each_task(listener: Callable[[str, str], None]) -> None:

@@ -23,6 +23,7 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import ExecStatus, TransactionStatus
 
+from apps.lib.processes.slow_statements import watched
 from apps.lib.sql.raw import run
 from apps.lib.sql.undocumented import wrapped_errors
 
@@ -64,7 +65,7 @@ def run_prepared(sql: str, params: Sequence[Any]) -> Rows:
     driver = _driver()
     if driver is None:
         return run(sql, params)
-    with _errors():
+    with _errors(), watched(sql):
         return _rows(driver, sql, params)
 
 
@@ -73,7 +74,7 @@ def run_together(statements: Sequence[Statement]) -> list[Rows]:
     driver = _driver()
     if driver is None or _gathered.waiting:
         return [run_prepared(each.sql, each.params) for each in statements]
-    with _errors():
+    with _errors(), watched(statements[0].sql):
         return _rows_of_all(driver, statements)
 
 
@@ -124,7 +125,7 @@ def _run_with(last: Statement | None = None) -> Rows:
     _gathered.waiting = []
     if last:
         statements.append(last)
-    with _errors():
+    with _errors(), watched(statements[-1].sql):
         found = _rows_of_all(_driver(), statements)
     for statement, rows in zip(statements, found, strict=True):
         if statement.then:
