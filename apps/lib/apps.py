@@ -3,6 +3,7 @@ from django.db.backends.signals import connection_created
 from django.db.models import BigAutoField
 
 from apps.lib.processes import slow_statements
+from apps.lib.sql import folding
 from apps.lib.sql.in_array import Among
 from apps.lib.sql.letter_case import teach_sqlite
 from apps.lib.sql.quiet_connection import spare_questions
@@ -17,4 +18,5 @@ class LibConfig(AppConfig):
         BigAutoField.register_lookup(Among)
         spare_questions()
         connection_created.connect(slow_statements.watch, dispatch_uid="carillon-slow")
+        connection_created.connect(folding.teach_sqlite, dispatch_uid="carillon-folding")
         connection_created.connect(teach_sqlite, dispatch_uid="carillon-like")

@@ -49,7 +49,6 @@ from apps.followers.people.revoke_links import revoke_links
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.lib.refusals import Refused
-from apps.lib.sql import keyset
 from apps.lib.written import written
 
 MAIL_LINK = "apps.subscriptions.mail_link.send"
@@ -69,15 +68,15 @@ def index(request: HttpRequest) -> HttpResponse:
     if asked["tag"]:
         tags = [asked["tag"]]
     subscribed = STATES.get(asked["state"])
-    rows = search.followers(
+    found = search.listed(
         search=asked["q"], subscribed=subscribed, tags=tags, language=asked["language"]
     )
-    page = page_of(request, rows)
+    page = page_of(request, found.rows)
     filtered = any(asked.values())
     offered = Tag.objects.all()[:TAGS_OFFERED]
     context = {
         "page": page,
-        "count": keyset.count(rows),
+        "count": found.count,
         "asked": asked,
         "filtered": filtered,
         "tags": offered,

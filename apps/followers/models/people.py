@@ -10,6 +10,7 @@ from apps.followers.models.channels import Channel
 from apps.followers.models.deletion import DeletedAlone
 from apps.lib.facts import Subject
 from apps.lib.ids import uuid7
+from apps.lib.sql.folding import FoundBy
 
 
 class Follower(DeletedAlone):
@@ -39,6 +40,12 @@ class Follower(DeletedAlone):
     tags: "models.ManyToManyField[Tag, Tagging]" = models.ManyToManyField(
         "Tag", through="Tagging", related_name="followers"
     )
+    # what a search by name or external id looks at (people/trigrams.py has its index)
+    folded = models.GeneratedField(
+        expression=FoundBy("name", "external_id"),
+        output_field=models.TextField(),
+        db_persist=True,
+    )
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
@@ -47,6 +54,8 @@ class Follower(DeletedAlone):
         indexes = [
             # list page and API: only subscribed / only unsubscribed, newest first
             models.Index(fields=["subscribed", "-id"], name="follower_subscribed"),
+            # the same for a language that few have; and which languages there are
+            models.Index(fields=["language"], name="follower_language"),
         ]
         constraints = [
             models.CheckConstraint(

@@ -2,28 +2,13 @@
 or by a part of the name.
 """
 
-import uuid
-from contextlib import suppress
-
-from django.db.models import Q
-
-from apps.followers.addresses import BadAddress, normalise
-from apps.followers.models import Address, Channel, Follower
-from apps.followers.people.search import find
+from apps.followers.models import Channel, Follower
+from apps.followers.people.search import exactly, find
 
 
 def find_one(text: str) -> Follower | None:
     """The follower whose address, external id or id is exactly this."""
-    wanted = Q(external_id=text)
-    for channel in (Channel.EMAIL, Channel.SMS):
-        try:
-            _, key = normalise(channel, text)
-        except BadAddress:
-            continue
-        wanted |= Q(pk__in=Address.objects.filter(channel=channel, key=key).values("follower"))
-    with suppress(ValueError):
-        wanted |= Q(uid=uuid.UUID(text))
-    return Follower.objects.filter(wanted).first()
+    return Follower.objects.filter(exactly(text)).first()
 
 
 def find_some(text: str, *, most: int = 5) -> list[Follower]:

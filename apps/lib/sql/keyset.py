@@ -5,7 +5,13 @@ and new rows never shift what a reader sees.
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from django.db import connection
 from django.db.models import Model, QuerySet
+from django.utils.translation import gettext
+
+from apps.lib.sql.raw import run
+from apps.lib.sql.undocumented import statement_of
+from apps.lib.written import grouped
 
 Row = TypeVar("Row", bound=Model)
 
@@ -21,17 +27,31 @@ class Page(Generic[Row]):
     previous: int | None
 
 
+_GUESSED = 1000  # rows: what the database expects of fewer is worth nothing
+
+
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A number that stops counting at its limit: "1,234" or "10,000+"."""
+    """A number that stops counting at its limit: "1,234" or "10,000+", or "about 240,000" where
+    the database has an idea of it.
+    """
 
     number: int
     more: bool
+    about: int = 0
+
+    @property
+    def likely(self) -> int:
+        """What comes nearest to the truth, as a number."""
+        return max(self.number, self.about)
 
     def __str__(self) -> str:
+        shown = grouped(self.likely)
+        if self.about > self.number:
+            return gettext("about {number}").format(number=shown)
         if self.more:
-            return f"{self.number:,}+"
-        return f"{self.number:,}"
+            return f"{shown}+"
+        return shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,4 +114,23 @@ def page(
 def count(queryset: QuerySet[Row], *, limit: int = 10_000) -> Count:
     """How many rows, without ever reading more than `limit` of them."""
     number = queryset.order_by()[: limit + 1].count()
-    return Count(min(number, limit), more=number > limit)
+    if number <= limit:
+        return Count(number, more=False)
+    about = 0
+    if limit >= _GUESSED:
+        about = in_round(estimated(queryset))
+    return Count(limit, more=True, about=about)
+
+
+def estimated(queryset: QuerySet[Row]) -> int:
+    """How many rows PostgreSQL expects, from its statistics; 0 on SQLite, which expects nothing."""
+    if connection.vendor != "postgresql":
+        return 0
+    sql, parameters = statement_of(queryset.order_by().values_list("pk"))
+    ((plan,),) = run(f"EXPLAIN (FORMAT JSON) {sql}", parameters)
+    return int(plan[0]["Plan"]["Plan Rows"])
+
+
+def in_round(number: int) -> int:
+    """The number with two figures that count: 916,941 is about 920,000."""
+    return int(float(f"{number:.2g}"))

@@ -89,6 +89,7 @@ def test_a_page_beyond_an_end_leads_back() -> None:
 def test_a_count_stops_at_its_limit(anna: Follower, dana: Follower) -> None:
     assert str(keyset.count(search.followers())) == "2"
     assert str(keyset.count(Follower.objects.all(), limit=1)) == "1+"
+    assert str(keyset.Count(10, more=True, about=keyset.in_round(916_941))) == "about 920,000"
 
 
 @pytest.mark.parametrize(
@@ -113,6 +114,62 @@ def test_search_looks_at_name_email_phone_and_external_id_in_any_case(
     if found:
         expected = [cast[found]]
     assert list(search.find(text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("boris@EXAMPLE.com", "boris"),
+        ("+86 138-0013-8000", "chen"),
+        ("0086 138 0013 8000", "chen"),
+        ("0138 0013 8000", "chen"),
+        ("li", "chen"),
+        ("ус", None),
+        ("бО", "boris"),
+        ("anna wéber", "anna"),
+        ("ivan", None),
+    ],
+)
+def test_search_takes_spellings_for_the_same(
+    text: str, found: str | None, anna: Follower, boris: Follower, chen: Follower
+) -> None:
+    cast = {"anna": anna, "boris": boris, "chen": chen}
+    expected = []
+    if found:
+        expected = [cast[found]]
+    assert list(search.find(text)) == expected
+
+
+def test_who_is_exactly_that_is_the_answer(anna: Follower) -> None:
+    joanna = make_follower(email="joanna@example.com")
+    change_follower(follower=joanna, values=Profile(external_id="anna"), **BY)
+    assert list(search.find("anna@example.com")) == [anna]
+    assert list(search.find("anna")) == [joanna]
+    assert set(search.find("anna@example.co")) == {anna, joanna}
+    assert list(search.find(str(joanna.uid))) == [joanna]
+
+
+def test_a_text_that_many_hold_is_found_as_the_list_is_read(
+    monkeypatch: pytest.MonkeyPatch, anna: Follower
+) -> None:
+    monkeypatch.setattr(search, "MANY", 2)
+    others = [make_follower(name=f"Müller {number}", tags=["vip"]) for number in range(3)]
+    gone = make_follower(email="muller@example.com", subscribed=False)
+    asked = {"subscribed": None, "tags": [], "language": ""}
+    listed = search.listed(search="muller", **asked)
+    assert list(listed.rows) == [gone, *reversed(others)]
+    assert str(listed.count) == "2+"
+    assert list(search.followers(search="muller", subscribed=False)) == [gone]
+    assert list(search.followers(search="muller", tags=["vip"])) == others[::-1]
+    few = search.listed(search="müller 1", **asked)
+    assert (list(few.rows), str(few.count)) == ([others[1]], "1")
+
+
+def test_a_changed_name_is_found_and_the_old_one_is_not(anna: Follower) -> None:
+    change_follower(follower=anna, values=Profile(name="Анна Ёлкина"), **BY)
+    Follower.objects.filter(pk=anna.pk).update(external_id="Q-1")
+    assert list(search.find("елкина")) == list(search.find("q-")) == [anna]
+    assert not search.find("weber").exists()
 
 
 def test_a_search_finds_nobody_by_the_digest_of_a_device(anna: Follower) -> None:

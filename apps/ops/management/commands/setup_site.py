@@ -5,10 +5,12 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 from django.utils import timezone
 
 from apps.accounts.models import Role, User
 from apps.accounts.staff import BadStaff, StaffValues, create_staff
+from apps.followers.people.trigrams import ensure_trigrams
 from apps.lib.actor import command
 from apps.ops.site_setup import set_up_site
 from apps.ops.terminal import console, plain
@@ -39,6 +41,13 @@ class Command(BaseCommand):
             if keys:
                 said = f"Added {len(keys)} {what}: {', '.join(keys)}."
             out.print(plain(said))
+        if connection.vendor == "postgresql" and not ensure_trigrams():
+            out.print(
+                plain(
+                    "Searches read all followers: the extension pg_trgm may not be added. Let a"
+                    " superuser say CREATE EXTENSION pg_trgm, then run this again."
+                )
+            )
         if not options["admin"]:
             return
         if User.objects.filter(username=options["admin"]).exists():
