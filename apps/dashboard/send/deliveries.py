@@ -31,7 +31,7 @@ from apps.notifications.models import (
     Source,
     TallyKind,
 )
-from apps.notifications.reports.balance import deliveries_behind, explain, narrow
+from apps.notifications.reports.balance import deliveries_behind, explain, narrow, where_tallied
 from apps.notifications.reports.trail import account_names, trail_of
 
 # A search that names more people than this is no search for a person; the page says so.
@@ -63,6 +63,7 @@ def index(request: HttpRequest) -> HttpResponse:
         if channel in Channel.values:
             on = channel
         rows = narrow(Delivery.objects.all(), known, reason, on)
+        rows = where_tallied(rows, status=known, reason=reason, channel=on)
     if programs:  # what the page "Failed messages" counts together
         rows = rows.filter(notification__notification_type=programs).exclude(
             notification__source=Source.CAMPAIGN

@@ -16,11 +16,11 @@ from apps.followers.models import Channel
 from apps.notifications.accounts.hold_ups import HoldUp, HoldUpKind, hold_ups_of_delivery
 from apps.notifications.decide.fallback import acknowledge
 from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus
-from apps.notifications.reports.balance import Balance, explain
+from apps.notifications.reports.balance import Balance, explain, where_tallied
 from apps.notifications.reports.trail import Step, account_names, trail_of
 
 DELIVERIES = Delivery.objects.select_related("notification", "follower", "address")
-
+WHOSE = ("follower", "notification")  # parameters of the list: public ids
 
 # Words of what a server says: it repeats whom it spoke of, as in 550 <ann@example.com>: unknown.
 _WORD = re.compile(r"[^\s<>\"',;:()\[\]]+")
@@ -237,11 +237,12 @@ class Deliveries(Endpoint):
         refuses=(400,),
     )
     def get(self, request: Request) -> Response:
-        lookups = {"follower": "follower__uid", "notification": "notification__uid"}
-        asked = {
-            lookups.get(name, name): value for name, value in self.query(DeliveryQuery).items()
-        }
-        return self.page(DELIVERIES.filter(**asked), DeliveryOut)
+        asked = self.query(DeliveryQuery)
+        whose = {f"{name}__uid": asked.pop(name) for name in WHOSE if name in asked}
+        rows = DELIVERIES.filter(**whose, **asked)
+        if not whose:
+            rows = where_tallied(rows, **asked)
+        return self.page(rows, DeliveryOut)
 
 
 class OneDelivery(Endpoint):
