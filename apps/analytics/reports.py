@@ -8,14 +8,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Sum
 from django.db.models.functions import TruncDate
 
 from apps.campaigns.models import Campaign, CampaignState, Run
 from apps.followers.models import Channel, Follower
+from apps.lib.sql import keyset
 from apps.notifications.models import DeliveryStatus, Notification, NotificationState, Tally
 from apps.notifications.reports.balance import Balance
 
+EXACT = 20_000  # followers that are counted
 OUTCOMES = {
     "sent": {DeliveryStatus.SENT, DeliveryStatus.DELIVERED},
     "failed": {DeliveryStatus.FAILED, DeliveryStatus.IN_DOUBT},
@@ -86,7 +88,7 @@ def waiting() -> dict[str, int]:
     unsent = (DeliveryStatus.PENDING, DeliveryStatus.HELD, DeliveryStatus.QUEUED)
     live = Tally.objects.filter(notification__state__in=running, status__in=unsent)
     found = live.values_list("channel").annotate(Sum("count"))
-    return {str(Channel(channel).label): count for channel, count in found if count}
+    return {str(Channel(channel).label): number for channel, number in found if number}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,21 +141,22 @@ def _day(date: dt.date, counts: Counter[tuple[dt.date, str]]) -> Day:
 class FollowerCounts:
     """How many followers there are, subscribed ones and new ones among them."""
 
-    total: int
-    subscribed: int
+    total: keyset.Count
+    subscribed: keyset.Count
     new: int
 
 
 def follower_counts(*, now: dt.datetime, days: int = 7) -> FollowerCounts:
-    """Count all followers, and those who came in the last `days` days.
+    """Count the followers, and those who came in the last `days` days.
 
-    One pass over the index on `subscribed`.
+    From EXACT on, the database's own idea of their number does: to count a million takes longer
+    than all else of a page.
     """
     since = now - dt.timedelta(days=days)
-    everybody = Count("pk")
-    subscribed = Count("pk", filter=Q(subscribed=True))
-    counted = Follower.objects.aggregate(total=everybody, subscribed=subscribed)
-    older = Follower.objects.filter(created_at__lt=since).order_by("-pk")
+    everybody = Follower.objects.all()
+    total = keyset.count(everybody, limit=EXACT)
+    subscribed = keyset.count(everybody.filter(subscribed=True), limit=EXACT)
+    older = everybody.filter(created_at__lt=since).order_by("-pk")
     before = older.values_list("pk", flat=True).first() or 0
-    new = Follower.objects.filter(pk__gt=before).count()
-    return FollowerCounts(total=counted["total"], subscribed=counted["subscribed"], new=new)
+    new = everybody.filter(pk__gt=before).count()
+    return FollowerCounts(total=total, subscribed=subscribed, new=new)

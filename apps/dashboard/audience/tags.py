@@ -3,8 +3,6 @@
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, IntegerField, OuterRef, Subquery
-from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
@@ -16,8 +14,10 @@ from django.views.decorators.http import require_POST
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, may, requires
 from apps.dashboard.shell.forms import add_refusal, plain_helper
-from apps.followers.models import Tag, Tagging
+from apps.dashboard.shell.paging import beside
+from apps.followers.models import Tag
 from apps.followers.people import tagging
+from apps.followers.people.tag_sizes import held_by_tag
 from apps.followers.profile_fields import BadFollower
 
 
@@ -42,15 +42,10 @@ def index(request: HttpRequest) -> HttpResponse:
             said = gettext("The tag {tag} is made. Put it on people from the list of followers.")
             messages.success(request, said.format(tag=tag))
             return redirect("dashboard:tags")
-    # a subquery reads the index of each tag; a join would group all taggings
-    held = (
-        Tagging.objects.filter(tag=OuterRef("pk"))
-        .order_by()
-        .values("tag")
-        .annotate(n=Count("pk"))
-        .values("n")
-    )
-    tags = Tag.objects.annotate(held=Coalesce(Subquery(held, output_field=IntegerField()), 0))
+    tags = list(Tag.objects.all())
+    held = held_by_tag()
+    for tag in tags:
+        beside(tag, held=held[tag.pk])
     return render(request, "dashboard/audience/tags/list.html", {"tags": tags, "form": form})
 
 
