@@ -95,6 +95,8 @@ class AuditEntry(models.Model):
             models.Index(fields=["subject_type", "subject_id", "-id"], name="audit_subject"),
             # the audit page filtered by person
             models.Index(fields=["actor_kind", "actor_id", "-id"], name="audit_actor"),
+            # the audit page filtered by what happened
+            models.Index(fields=["kind", "-id"], name="audit_kind"),
         ]
 
     def __str__(self) -> str:
