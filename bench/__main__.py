@@ -32,6 +32,7 @@ ROWS = (
     "overload",
     "build",
     "books",
+    "pages",
 )
 
 

@@ -29,12 +29,49 @@ class Sizes:
     codes: int
     micro: int  # mails of a microbenchmark
     calling: float  # seconds of calls to the API
+    people: int  # of the big site whose pages are opened
+    messages: int
+    opened: int  # times that each page is
 
 
 FULL = Sizes(
-    3, 40_000, 60_000, 40_000, 1500, 400, 5000, 8, 200_000, 1_000_000, 100_000, 120, 2000, 20
+    3,
+    40_000,
+    60_000,
+    40_000,
+    1500,
+    400,
+    5000,
+    8,
+    200_000,
+    1_000_000,
+    100_000,
+    120,
+    2000,
+    20,
+    1_000_000,
+    10_000_000,
+    20,
 )
-QUICK = Sizes(3, 6000, 20_000, 6000, 400, 150, 1500, 3, 20_000, 200_000, 50_000, 60, 500, 8)
+QUICK = Sizes(
+    3,
+    6000,
+    20_000,
+    6000,
+    400,
+    150,
+    1500,
+    3,
+    20_000,
+    200_000,
+    50_000,
+    60,
+    500,
+    8,
+    100_000,
+    500_000,
+    5,
+)
 
 
 @dataclass(frozen=True, slots=True)

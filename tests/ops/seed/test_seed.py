@@ -6,14 +6,11 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Count, F, Model
-from django.test import Client
-from django.urls import reverse
+from django.test.utils import CaptureQueriesContext
 
-from apps.accounts.models import User
 from apps.campaigns.models import Campaign
-from apps.dashboard.shell import menu
 from apps.followers.models import Address, Follower, Preference, Suppression, Tagging
 from apps.inbox.models import InboxItem
 from apps.notifications.models import (
@@ -24,6 +21,8 @@ from apps.notifications.models import (
     Notification,
 )
 from apps.ops.seed.site import Size, seed_site
+from tests.query_budgets import UPDATE, beyond
+from tests.site_pages import site_pages
 
 pytestmark = pytest.mark.django_db
 
@@ -40,7 +39,7 @@ def count(model: type[Model], **wanted: Any) -> int:
     return model._default_manager.filter(**wanted).count()
 
 
-def test_a_seeded_site_has_true_books_and_pages_that_open(client: Client) -> None:
+def test_a_seeded_site_has_true_books_and_pages_within_their_budgets() -> None:
     said = seed("--followers", "300", "--deliveries", "1500")
     assert "Made 300 followers and 1,500 messages" in said
     assert "Log in as viewer, editor, sender, admin" in said
@@ -72,18 +71,14 @@ def test_a_seeded_site_has_true_books_and_pages_that_open(client: Client) -> Non
         assert count(Engagement, kind=kind) == sum(stored.values())
     assert clicked.filter(opened_at__gt=F("clicked_at")).count() == 0
 
-    client.force_login(User.objects.get(username="admin"))
-    pages = [reverse(item.url_name) for item in menu.ITEMS]
-    for name, model in (
-        ("follower", Follower),
-        ("campaign", Campaign),
-        ("notification", Notification),
-        ("delivery", Delivery),
-    ):
-        row = model._default_manager.earliest("pk")
-        pages.append(reverse(f"dashboard:{name}", args=[row.uid]))
+    client, pages = site_pages()
+    asked = {}
     for page in pages:
-        assert client.get(page).status_code == 200, page
+        with CaptureQueriesContext(connection) as queries:
+            answer = client.get(page.url, headers=page.headers)
+        assert answer.status_code == 200, (page, answer.content[:500])
+        asked[page.name] = len(queries)
+    assert beyond(asked) == [], f"{UPDATE}=1 writes the table anew"
 
 
 def test_the_same_seed_makes_the_same_people_and_messages() -> None:
