@@ -16,6 +16,7 @@ from apps.notifications.models import ProviderAccount
 from apps.subscriptions import urls
 from tests.make import TESTER, make_type
 from tests.subscriptions.pages import everything_stored, preferences_path, visit
+from tests.subscriptions.sign_up.world import asked, make_form
 
 AGENTS = (
     "GoogleImageProxy",
@@ -48,7 +49,10 @@ def paths_of(follower: Follower) -> list[str]:
         "preferences": tokens.make("preferences", {"f": str(follower.uid)}),
         "unsubscribe": tokens.make("unsubscribe", {"f": str(follower.uid), "t": "news"}),
         "sms": str(make_sms_account().uid),
+        "join": make_form().key,
+        "confirm": tokens.make("confirm", {"f": str(follower.uid)}),
     }
+    asked(Client(), email="anna@example.com")  # a sign-up to confirm
     paths = []
     for pattern in urls.urlpatterns:
         if pattern.name is None:  # the same without the slash at the end
