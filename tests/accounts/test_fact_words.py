@@ -19,6 +19,9 @@ OTHERWISE = {
     "notification_type.changed": "message type changed",
     "notification_type": "message type",
     "delivery.settled": "delivery marked as sent",
+    "sign_up_form.changed": "sign-up form changed",
+    "sign_up.declined": "sign-up declined",
+    "thanks_url": "page after sending",
 }
 
 
