@@ -75,6 +75,22 @@ def python(*words: str) -> list[str]:
     return [sys.executable, *words]
 
 
+def said_by(environment: Mapping[str, str], *words: str) -> str:
+    """What a Python program of these words prints. Raises DidNotWork where it fails."""
+    done = subprocess.run(
+        python(*words),
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise DidNotWork(f"{' '.join(words)}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return done.stdout
+
+
 def wait_for(
     condition: Callable[[], object], what: str, *, within: float, every: float = 0.05
 ) -> None:

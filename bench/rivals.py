@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +9,7 @@ import psycopg
 
 from bench import newsletter
 from bench.bench import Bench
-from bench.processes import ROOT, DidNotWork, python, running, wait_for
+from bench.processes import DidNotWork, python, running, said_by, wait_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +41,9 @@ def _environment(bench: Bench, *, port: int, kept: bool) -> dict[str, str]:
     }
 
 
-def _call(environment: dict[str, str], *words: str) -> str:
-    done = subprocess.run(
-        python(*words),
-        cwd=ROOT,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise DidNotWork(f"{' '.join(words)} failed:\n{done.stderr[-2000:]}")
-    return done.stdout
-
-
 def _prepare(bench: Bench, environment: dict[str, str], letters: int) -> None:
     bench.database.make("letters")
-    _call(environment, "-m", "django", "migrate", "--run-syncdb", "--verbosity", "0")
+    said_by(environment, "-m", "django", "migrate", "--run-syncdb", "--verbosity", "0")
     with psycopg.connect(bench.database.url("letters"), autocommit=True) as connection:
         reader = (
             f"{newsletter.READER_EMAIL}, {newsletter.READER_NAME}, {newsletter.READER_METADATA}"
@@ -92,7 +76,7 @@ def tasks(bench: Bench, *, port: int, letters: int, kept: bool) -> Told:
             assert found
             return int(found[0])
 
-        _call(
+        said_by(
             environment,
             "-c",
             "import django; django.setup(); from django_q.tasks import async_task;"
@@ -101,7 +85,7 @@ def tasks(bench: Bench, *, port: int, letters: int, kept: bool) -> Told:
         wait_for(
             lambda: left("django_q_task") == 1, "the cluster's first task", within=30, every=0.2
         )
-        began = json.loads(_call(environment, "-m", "bench.naive.send", "tasks"))["began"]
+        began = json.loads(said_by(environment, "-m", "bench.naive.send", "tasks"))["began"]
         wait_for(
             lambda: not left("letters_letter", "sent_at IS NULL"),
             "the last letter",
@@ -120,7 +104,8 @@ def post_office(bench: Bench, *, port: int, letters: int) -> Told:
     """django-post_office with two processes of its own; sending alone is what `steady` counts."""
     environment = _environment(bench, port=port, kept=True)
     _prepare(bench, environment, letters)
-    said = json.loads(_call(environment, "-m", "bench.naive.send", "post_office").splitlines()[-1])
+    words = ("-m", "bench.naive.send", "post_office")
+    said = json.loads(said_by(environment, *words).splitlines()[-1])
     if said["sent"] != letters:
         raise DidNotWork(
             f"django-post_office sent {said['sent']:.0f} of {letters}, {said['failed']:.0f} failed."

@@ -7,11 +7,13 @@ import os
 import sqlite3
 import time
 import uuid
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.backends.signals import connection_created
-from django.db.models import Func, UUIDField
+from django.db.models import Func, Model, QuerySet, UUIDField
 from django.dispatch import receiver
+
+M = TypeVar("M", bound=Model)
 
 
 def uuid7() -> uuid.UUID:
@@ -25,6 +27,22 @@ def uuid7() -> uuid.UUID:
     fraction = rest * 4096 // 1_000_000
     random = int.from_bytes(os.urandom(8), "big") & ~(0x3 << 62)
     return uuid.UUID(int=millis << 80 | 0x7 << 76 | fraction << 64 | 0x2 << 62 | random)
+
+
+def read_uid(text: str) -> uuid.UUID | None:
+    """The id that a text is, in any of the forms of a UUID; None where it is none."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+def row_with(rows: QuerySet[M], text: str) -> M | None:
+    """Find the row whose public id, its column `uid`, a text is; None where there is none."""
+    uid = read_uid(text)
+    if uid is None:
+        return None
+    return rows.filter(uid=uid).first()
 
 
 def moment_of(uid: uuid.UUID) -> dt.datetime:

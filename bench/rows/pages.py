@@ -2,12 +2,11 @@
 
 import json
 import os
-import subprocess
 from dataclasses import dataclass
 from typing import Any
 
 from bench.bench import Bench
-from bench.processes import ROOT, DidNotWork, python
+from bench.processes import said_by
 from bench.report import Line, Row
 
 SMALL = (1000, 10_000)  # followers, messages
@@ -25,18 +24,7 @@ class Site:
     def run(self, *words: str) -> str:
         """What a command of the product says there. Raises DidNotWork."""
         environment = {**os.environ, "DATABASE_URL": self.url, "API_CALLS_PER_MINUTE": "100000"}
-        done = subprocess.run(
-            python(*words),
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise DidNotWork(f"{' '.join(words)}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-        return done.stdout
+        return said_by(environment, *words)
 
     def fill(self, followers: int, deliveries: int) -> str:
         """Make up a site; how long that took, as the command says it."""

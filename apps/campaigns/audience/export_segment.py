@@ -3,7 +3,6 @@
 import datetime as dt
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -15,6 +14,7 @@ from apps.campaigns.models import Segment
 from apps.followers.exports.people import Followers, only
 from apps.followers.exports.source import BadExport
 from apps.followers.models import Follower
+from apps.lib.ids import row_with
 from apps.lib.refusals import NOT_FOUND
 
 
@@ -25,7 +25,7 @@ class SegmentMembers(Followers):
 
     def check(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         said = only(asked, {"segment": str})
-        segment = _segment(said.get("segment", ""))
+        segment = row_with(Segment.objects.all(), said.get("segment", ""))
         if segment is None:
             said_so = gettext("Name a segment by its id: there is no such one.")
             raise BadExport(said_so, field="filter", cause=NOT_FOUND)
@@ -37,10 +37,3 @@ class SegmentMembers(Followers):
         # a slice of ids at a time
         found = Follower.objects.filter(rules_to_q(asked["rules"], now=at, alone=False))
         return found.prefetch_related("addresses", "tags")
-
-
-def _segment(text: str) -> Segment | None:
-    try:
-        return Segment.objects.filter(uid=UUID(text)).first()
-    except ValueError:
-        return None

@@ -94,12 +94,15 @@ def _statement(people: str, parts: Sequence[Joined], *, first: int, size: int) -
     if connection.vendor == "postgresql":
         # else it reckons with as many groups as there are ids, and lets one process do all
         joins.append("OFFSET 0")
-    judged = f"SELECT {', '.join(columns)} FROM ({people}) p {' '.join(joins)}"  # noqa: S608
+    judged = (
+        f"SELECT {', '.join(columns)} "  # noqa: S608  # ours, but `people`
+        f"FROM ({people}) p {' '.join(joins)}"
+    )
     keyed = [f"k{number}" for number in range(len(keys))]
     added = [f"sum(n{number})" for number in range(len(sums))]
     told = ", ".join(["place", "language", "count(*)", "min(id)", *keyed, *added])
     grouped = ", ".join(["place", "language", *keyed])
-    return f"SELECT {told} FROM ({judged}) judged GROUP BY {grouped}"  # noqa: S608
+    return f"SELECT {told} FROM ({judged}) judged GROUP BY {grouped}"  # noqa: S608  # ours
 
 
 def _by_part(

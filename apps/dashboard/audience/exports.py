@@ -18,7 +18,6 @@ from apps.dashboard.shell.paging import beside, page_of
 from apps.followers.exports.files import FORMATS, fetch
 from apps.followers.exports.source import sources
 from apps.followers.exports.start import start_export
-from apps.followers.exports.write import KEPT
 from apps.followers.models import Export, ExportState
 from apps.lib.refusals import Refused
 
@@ -49,8 +48,7 @@ def index(request: HttpRequest) -> HttpResponse:
         share = 100
         if row.rows_total:
             share = min(100, round(100 * row.rows_done / row.rows_total))
-        ready = row.state == ExportState.READY
-        beside(row, label=label, share=share, ready=ready, until=row.created_at + KEPT)
+        beside(row, label=label, share=share)
     running = any(row.state == ExportState.RUNNING for row in page.rows)
     context = {"page": page, "running": running, "formats": list(FORMATS)}
     return render(request, "dashboard/audience/exports/list.html", context)

@@ -46,6 +46,7 @@ from apps.followers.models import (
 from apps.followers.people import contacts, further_addresses, search, tagging
 from apps.followers.people.profile import Profile
 from apps.followers.people.revoke_links import revoke_links
+from apps.lib.ids import read_uid
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.lib.refusals import Refused
@@ -93,8 +94,8 @@ def bulk(request: HttpRequest) -> HttpResponse:
     if not url_has_allowed_host_and_scheme(back, allowed_hosts=own):
         back = reverse("dashboard:followers")
     name = request.POST.get("tag", "").strip()
-    ticked = [uid for uid in request.POST.getlist("follower") if _is_uid(uid)]
-    chosen = list(Follower.objects.filter(uid__in=ticked))
+    ticked = map(read_uid, request.POST.getlist("follower"))
+    chosen = list(Follower.objects.filter(uid__in=filter(None, ticked)))
     if not name or not chosen:
         messages.error(request, gettext("Tick some followers and type the name of a tag."))
         return redirect(back)
@@ -532,14 +533,6 @@ def _form_page(request: HttpRequest, form: FollowerForm, context: dict[str, Any]
 def _find(uid: UUID) -> Follower:
     followers = Follower.objects.prefetch_related("addresses", "tags")
     return get_object_or_404(followers, uid=uid)
-
-
-def _is_uid(text: str) -> bool:
-    try:
-        forms.UUIDField().clean(text)
-    except forms.ValidationError:
-        return False
-    return True
 
 
 urlpatterns = [

@@ -1,8 +1,7 @@
 """Sign-up forms: made and changed, put into a page, and whoever signed up with them."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
-from uuid import UUID
+from typing import Any, cast
 
 from django import forms
 from django.conf import settings
@@ -21,7 +20,7 @@ from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, requires
 from apps.dashboard.shell.edit_page import edit_page
 from apps.dashboard.shell.forms import KeyField
-from apps.dashboard.shell.paging import beside, page_of
+from apps.dashboard.shell.paging import page_of
 from apps.followers.models import (
     Channel,
     NotificationType,
@@ -32,8 +31,10 @@ from apps.followers.models import (
 from apps.followers.sign_up import confirm
 from apps.followers.sign_up.edit import TEXTS, FormValues, change_form, create_form
 from apps.followers.sign_up.questions import FIELDS, Question, read
+from apps.lib.ids import read_uid
 from apps.lib.refusals import Refused
 
+MOST = 500  # sign-ups decided at once
 OWN = range(1, 5)  # questions of one's own that the page has room for
 _ASK = [("", _("Not asked")), ("asked", _("Asked")), ("required", _("Required"))]
 _TEXT_LABELS = {
@@ -116,8 +117,8 @@ class EditForm(forms.Form):
             )
 
     def _offer(self, name: str, kinds: Any) -> None:
-        field = self.fields[name]
-        field.queryset = kinds  # type: ignore[attr-defined]  # a choice of models has one
+        field = cast("forms.ModelChoiceField[NotificationType]", self.fields[name])
+        field.queryset = kinds
 
     def _offer_texts(self, language: str) -> None:
         for name in TEXTS:
@@ -265,8 +266,6 @@ def view(request: HttpRequest, key: str) -> HttpResponse:
     if state in SignUpState.values:
         sign_ups = sign_ups.filter(state=state)
     page = page_of(request, sign_ups)
-    for each in page.rows:
-        beside(each, waits=each.state == SignUpState.CONFIRMED)
     context = {
         "row": row,
         "page": page,
@@ -337,7 +336,8 @@ def decide(request: HttpRequest, key: str) -> HttpResponse:
     act = _ACTS.get(request.POST.get("do", ""))
     done = 0
     if act:
-        for sign_up in row.sign_ups.filter(uid__in=_ids(request.POST.getlist("sign_up"))):
+        ticked = map(read_uid, request.POST.getlist("sign_up")[:MOST])
+        for sign_up in row.sign_ups.filter(uid__in=filter(None, ticked)):
             try:
                 act(sign_up=sign_up, by=staff_actor(request), now=timezone.now())
             except Refused as error:
@@ -354,17 +354,6 @@ _ACTS: Mapping[str, Callable[..., SignUp]] = {
     "approve": confirm.approve,
     "decline": confirm.decline,
 }
-
-
-def _ids(texts: list[str]) -> list[UUID]:
-    """What of it are ids; the rest was written by hand."""
-    found = []
-    for text in texts[:500]:
-        try:
-            found.append(UUID(text))
-        except ValueError:
-            continue
-    return found
 
 
 urlpatterns = [

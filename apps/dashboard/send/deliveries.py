@@ -19,6 +19,7 @@ from apps.content.models import Link
 from apps.dashboard.shell.paging import beside, page_of
 from apps.followers.models import Channel, NotificationType
 from apps.followers.people.search import find
+from apps.lib.ids import row_with
 from apps.lib.refusals import WrongState
 from apps.notifications import replay
 from apps.notifications.decide.machines import explain as explain_machine
@@ -36,6 +37,7 @@ from apps.notifications.reports.trail import account_names, trail_of
 
 # A search that names more people than this is no search for a person; the page says so.
 MOST_PEOPLE = 200
+_NOTIFICATIONS = Notification.objects.select_related("notification_type")
 LATEST = 50  # opens and clicks on a delivery's page
 # Beside the plain statuses, the two groups a delivery report counts together.
 STATUSES = [
@@ -51,7 +53,7 @@ def index(request: HttpRequest) -> HttpResponse:
     status, channel, reason, text = (
         request.GET.get(name, "").strip() for name in ("status", "channel", "reason", "q")
     )
-    notification = _notification(request.GET.get("notification", ""))
+    notification = row_with(_NOTIFICATIONS, request.GET.get("notification", ""))
     known = ""
     if status in dict(STATUSES):
         known = status
@@ -101,15 +103,6 @@ def index(request: HttpRequest) -> HttpResponse:
     context["most_people"] = MOST_PEOPLE
     context["filtered"] = any(chosen)
     return render(request, "dashboard/send/deliveries/list.html", context)
-
-
-def _notification(uid: str) -> Notification | None:
-    try:
-        return (
-            Notification.objects.select_related("notification_type").filter(uid=UUID(uid)).first()
-        )
-    except ValueError:
-        return None
 
 
 @requires(Capability.VIEW)

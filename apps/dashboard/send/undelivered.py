@@ -5,7 +5,6 @@ and the button that sends it again.
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
-from uuid import UUID
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -20,6 +19,7 @@ from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, requires
 from apps.campaigns.models import Campaign, Run
 from apps.followers.models import NotificationType
+from apps.lib.ids import row_with
 from apps.lib.refusals import WrongState
 from apps.lib.written import grouped
 from apps.notifications import replay
@@ -149,10 +149,10 @@ def again(request: HttpRequest) -> HttpResponse:
 
 def _notification(uid: str) -> Notification:
     rows = Notification.objects.select_related("notification_type")
-    try:
-        return get_object_or_404(rows, uid=UUID(uid))
-    except ValueError:
-        raise Http404 from None
+    found = row_with(rows, uid)
+    if found is None:
+        raise Http404
+    return found
 
 
 urlpatterns = [

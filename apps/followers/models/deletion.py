@@ -65,12 +65,17 @@ class _Rows(models.QuerySet[M]):
             return super(_Rows, rows).delete()
 
 
+class Guarded(models.Manager[M]):
+    """The manager of a model that is DeletedAlone: its querysets delete as the model does."""
+
+    def get_queryset(self) -> _Rows[M]:
+        return _Rows(self.model, using=self._db)
+
+
 class DeletedAlone(models.Model):
-    """A follower, or a row of one's that deliveries point to."""
+    """A follower, or a row of one's that deliveries point to; its manager is `Guarded`."""
 
     FOLLOWER: ClassVar[str]  # the column that says which follower that is
-
-    objects = _Rows.as_manager()
 
     class Meta:
         abstract = True

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from apps.followers.models.channels import Channel
-from apps.followers.models.deletion import DeletedAlone
+from apps.followers.models.deletion import DeletedAlone, Guarded
 from apps.lib.facts import Subject
 from apps.lib.ids import uuid7
 from apps.lib.sql.folding import FoundBy
@@ -20,6 +20,7 @@ class Follower(DeletedAlone):
     """
 
     FOLLOWER = "pk"
+    objects = Guarded()
 
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
     name = models.CharField(max_length=200, blank=True)  # the whole one, as people see it
@@ -115,6 +116,7 @@ class Address(DeletedAlone):
     """One place to reach a follower. `key` is what makes two spellings the same (addresses.py)."""
 
     FOLLOWER = "follower_id"
+    objects = Guarded()
 
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
     follower = models.ForeignKey(Follower, on_delete=models.CASCADE, related_name="addresses")

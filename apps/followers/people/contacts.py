@@ -133,10 +133,7 @@ def add_follower(*, values: Profile, subscribed: bool = True, proof: Proof) -> F
     new = newcomer(values=values, subscribed=subscribed, now=proof.now)
     follower = new.row
     with transaction.atomic():
-        with _clear_conflicts(new.places, follower.external_id):
-            follower.save(force_insert=True)
-            for field, place in new.places.items():
-                _create_address(follower, CHANNEL_OF[field], place, proof.now)
+        _store(new, AddressState.ACTIVE, proof.now)
         proof.record(follower, new.act, {"all": True})
         for fact in new.facts(proof):
             tell_together([fact])
@@ -155,14 +152,20 @@ def add_unconfirmed(*, values: Profile, proof: Proof) -> Follower:
     follower = new.row
     follower.unsubscribed_at = None
     with transaction.atomic():
-        with _clear_conflicts(new.places, follower.external_id):
-            follower.save(force_insert=True)
-            for field, place in new.places.items():
-                _create_address(
-                    follower, CHANNEL_OF[field], place, proof.now, AddressState.UNCONFIRMED
-                )
+        _store(new, AddressState.UNCONFIRMED, proof.now)
         proof.tell(Kind.FOLLOWER_ADDED, follower, {})
     return follower
+
+
+def _store(new: Newcomer, state: AddressState, now: dt.datetime) -> None:
+    """Write the row and the addresses, in this state unless they are suppressed.
+
+    Raises AddressTaken, ExternalIdTaken.
+    """
+    with _clear_conflicts(new.places, new.row.external_id):
+        new.row.save(force_insert=True)
+        for field, place in new.places.items():
+            _create_address(new.row, CHANNEL_OF[field], place, now, state)
 
 
 def change_follower(

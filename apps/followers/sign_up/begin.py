@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from apps.followers.consent.record import Proof
+from apps.followers.consent.record import Proof, locked
 from apps.followers.models import (
     Address,
     Channel,
@@ -58,7 +58,7 @@ def begin(*, sign_up_id: int, now: dt.datetime) -> SignUp | None:
             return None
         row.follower = _follower(row, now)
         # two sign-ups for one address at once see each other's mail
-        Follower.objects.select_for_update(no_key=True).get(pk=row.follower.pk)
+        locked(row.follower)
         if Suppression.objects.filter(channel=Channel.EMAIL, key=row.key).exists():
             _hold(row, HeldBecause.SUPPRESSED)
             return None

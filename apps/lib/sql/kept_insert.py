@@ -8,32 +8,11 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.models import (
-    BooleanField,
-    CharField,
-    DateTimeField,
-    FloatField,
-    ForeignKey,
-    IntegerField,
-    Model,
-    TextField,
-    UUIDField,
-)
+from django.db.models import Model
 
 from apps.lib.sql.prepared import Rows, Statement, run_soon
 
 M = TypeVar("M", bound=Model)
-# The driver knows how to write what these hold.
-_AS_THEY_ARE: tuple[type, ...] = (
-    BooleanField,
-    CharField,
-    DateTimeField,
-    FloatField,
-    ForeignKey,
-    IntegerField,
-    TextField,
-    UUIDField,
-)
 
 
 class KeptInsert(Generic[M]):
@@ -63,15 +42,6 @@ class KeptInsert(Generic[M]):
         return [field for field in self._model._meta.concrete_fields if not field.primary_key]
 
     @cached_property
-    def _prepared_places(self) -> list[int]:
-        """Places of the values that are not written as they are: on SQLite, of all."""
-        as_they_are = _AS_THEY_ARE
-        if connections[DEFAULT_DB_ALIAS].vendor == "sqlite":
-            as_they_are = ()
-        fields = enumerate(self._fields)
-        return [place for place, field in fields if not isinstance(field, as_they_are)]
-
-    @cached_property
     def _statement(self) -> str:
         quote = connections[DEFAULT_DB_ALIAS].ops.quote_name
         meta = self._model._meta
@@ -79,4 +49,5 @@ class KeptInsert(Generic[M]):
         marks = ", ".join("%s" for _ in self._fields)
         key = quote(str(meta.pk.column))
         table = quote(meta.db_table)
+        # names of the model's own
         return f"INSERT INTO {table} ({columns}) VALUES ({marks}) RETURNING {key}"  # noqa: S608

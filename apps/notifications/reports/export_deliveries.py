@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext
@@ -10,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.followers.exports.people import Rows, moment, only
 from apps.followers.exports.source import BadExport
+from apps.lib.ids import row_with
 from apps.lib.refusals import NOT_FOUND
 from apps.notifications.models import Delivery, Notification
 from apps.notifications.reports.balance import narrow
@@ -41,7 +41,7 @@ class Deliveries:
     def check(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         texts = dict.fromkeys(("notification", "status", "channel", "reason"), str)
         said = only(asked, texts)
-        if "notification" in said and _notification(said["notification"]) is None:
+        if "notification" in said and _notification(said) is None:
             raise BadExport(
                 gettext("There is no such notification."), field="filter", cause=NOT_FOUND
             )
@@ -58,16 +58,13 @@ class Deliveries:
     def _asked(self, asked: Mapping[str, Any]) -> QuerySet[Delivery]:
         rows = Delivery.objects.all()
         if "notification" in asked:
-            rows = rows.filter(notification=_notification(asked["notification"]))
+            rows = rows.filter(notification=_notification(asked))
         parts = [asked.get(name, "") for name in ("status", "reason", "channel")]
         return narrow(rows, *parts)
 
 
-def _notification(text: str) -> Notification | None:
-    try:
-        return Notification.objects.filter(uid=UUID(text)).first()
-    except ValueError:
-        return None
+def _notification(asked: Mapping[str, Any]) -> Notification | None:
+    return row_with(Notification.objects.all(), asked["notification"])
 
 
 def _values(row: Delivery) -> dict[str, Any]:

@@ -94,10 +94,11 @@ def join(request: HttpRequest, key: str) -> HttpResponse:
     form = JoinForm(sent, row=row)
     if not form.is_valid():
         return _refused(request, row, form)
-    if not _proven(row, sent):
+    worked = _worked(row, sent)
+    if not _pressed(row, sent) and (sent.get(TRAP) or not worked):
         return _one_more_press(request, row, form, sent)
     try:
-        _keep(request, row, form, sent)
+        _keep(request, row, form, sent, proven=worked)
     except Refused as error:
         place = None
         if error.field in form.fields:
@@ -131,13 +132,8 @@ def script(request: HttpRequest) -> FileResponse:
     return response
 
 
-def _proven(row: SignUpForm, sent: QueryDict) -> bool:
-    now = timezone.now()
-    if work.is_pressed(form=row.key, step=sent.get("step", ""), now=now):
-        return True
-    if sent.get(TRAP):
-        return False
-    return _worked(row, sent)
+def _pressed(row: SignUpForm, sent: QueryDict) -> bool:
+    return work.is_pressed(form=row.key, step=sent.get("step", ""), now=timezone.now())
 
 
 def _worked(row: SignUpForm, sent: QueryDict) -> bool:
@@ -150,7 +146,9 @@ def _worked(row: SignUpForm, sent: QueryDict) -> bool:
     )
 
 
-def _keep(request: HttpRequest, row: SignUpForm, form: JoinForm, sent: QueryDict) -> None:
+def _keep(
+    request: HttpRequest, row: SignUpForm, form: JoinForm, sent: QueryDict, *, proven: bool
+) -> None:
     typed = form.cleaned_data
     language = sent.get("language", "") or translation.get_language()
     answers = Answers(
@@ -162,7 +160,7 @@ def _keep(request: HttpRequest, row: SignUpForm, form: JoinForm, sent: QueryDict
     place = Place(
         ip=client_ip(request),
         user_agent=request.headers.get("User-Agent", ""),
-        proven=_worked(row, sent),
+        proven=proven,
     )
     try:
         with transaction.atomic():

@@ -3,16 +3,16 @@
 import datetime as dt
 import logging
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from apps.followers.models import Channel, NotificationType, SignUp
+from apps.followers.models import Channel, NotificationType, SignUp, SignUpState
 from apps.followers.sign_up.begin import begin, by_whom
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.notifications.models import Source
 from apps.notifications.notify import Intent, NotNotifiable, notify
+from apps.subscriptions.sign_up.words import texts_of
 
 TYPE = "confirm_address"
 TASK = "apps.subscriptions.sign_up.mail.send"
@@ -42,7 +42,7 @@ def send(*, sign_up_id: int, now: dt.datetime | None = None, **_: object) -> boo
         intent = Intent(
             notification_type=kind,
             channels=[Channel.EMAIL],
-            data={"form": title_of(row), "sign_up": str(row.uid)},
+            data={"form": texts_of(row.form, row.language)["title"], "sign_up": str(row.uid)},
             send_at=row.mail_at,
             source=Source.PUBLIC_PAGE,
         )
@@ -55,16 +55,10 @@ def send(*, sign_up_id: int, now: dt.datetime | None = None, **_: object) -> boo
     return True
 
 
-def title_of(row: SignUp) -> str:
-    """What the form calls itself, in the language of the sign-up."""
-    texts = row.form.texts
-    own = texts.get(row.language) or texts.get(row.language.partition("-")[0])
-    words = own or texts[settings.LANGUAGE_CODE]
-    return str(words["title"] or texts[settings.LANGUAGE_CODE]["title"])
-
-
 def announce_forgotten(*, now: dt.datetime) -> None:
     """Tick: announce again what a lost call left unasked."""
-    late = SignUp.objects.filter(state="asked", created_at__lt=now - dt.timedelta(minutes=2))
-    for row in late.filter(created_at__gt=now - dt.timedelta(days=1))[:100]:
+    began = now - dt.timedelta(days=1)
+    ended = now - dt.timedelta(minutes=2)
+    unasked = SignUp.objects.filter(state=SignUpState.ASKED)
+    for row in unasked.filter(created_at__gt=began, created_at__lt=ended)[:100]:
         call(row)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.utils import translation
 
+from apps.content.render import pick_language
 from apps.followers.consent.matrix import words_of
 from apps.followers.models import NotificationType, SignUpForm
 from apps.followers.sign_up.questions import read
@@ -29,8 +30,8 @@ class Choice:
 
 
 def texts_of(form: SignUpForm, language: str) -> dict[str, str]:
-    """Take each text in the language, else in the site's."""
-    own = form.texts.get(language, {})
+    """Take each text in the language (in pt-BR, then in pt), else in the site's."""
+    own = form.texts[pick_language(form.texts, language, settings.LANGUAGE_CODE)]
     fallback = form.texts[settings.LANGUAGE_CODE]
     return {name: own.get(name) or text for name, text in fallback.items()}
 

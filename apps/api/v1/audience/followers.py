@@ -23,6 +23,7 @@ from apps.followers.people import contacts, tagging
 from apps.followers.people import search as people_search
 from apps.followers.people.profile import Profile
 from apps.followers.people.revoke_links import revoke_links
+from apps.lib.ids import read_uid
 from apps.lib.refusals import UNFIT, Refused
 
 FOLLOWERS = Follower.objects.prefetch_related("addresses", "tags")
@@ -514,7 +515,7 @@ class BulkTags(Endpoint):
     )
     def post(self, request: Request) -> Response:
         asked = self.body(ManyTags)
-        uids = {text: _uid(text) for text in asked["followers"]}
+        uids = {text: read_uid(text) for text in asked["followers"]}
         found = {
             row.uid: row
             for row in Follower.objects.filter(uid__in={uid for uid in uids.values() if uid})
@@ -531,10 +532,3 @@ class BulkTags(Endpoint):
                 status = "done"
             results.append({"follower": text, "status": status})
         return Response({"changed": changed, "results": results})
-
-
-def _uid(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None
