@@ -81,6 +81,8 @@ class Counting:
         with _lock:
             self._waiting -= 1
             nobody = self._waiting <= 0 and not self._promised
+            if nobody:  # whoever asks from now on begins anew
+                self._forget()
         if nobody and not self._background.wait(0):
             self._background.cancel()
             self.row.delete()
@@ -91,6 +93,11 @@ class Counting:
             return Counted(self._background.result(), self._now, kept=False)
         except (TookTooLong, Cancelled) as error:
             raise NotCounted from error
+
+    def _forget(self) -> None:
+        """Let nobody join it any more. With the lock."""
+        if _under_way.get(self.row.asked) is self:
+            del _under_way[self.row.asked]
 
     def _join(self) -> "Counting":
         self._waiting += 1
@@ -110,7 +117,7 @@ class Counting:
             raise
         finally:
             with _lock:
-                _under_way.pop(self.row.asked, None)
+                self._forget()
         row.update(numbers=numbers.as_data(), counted_at=self._now)
         return numbers
 

@@ -98,6 +98,30 @@ def test_the_last_who_leaves_ends_the_count(monkeypatch: pytest.MonkeyPatch) -> 
     assert another.wait(PATIENCE)
 
 
+def test_whoever_asks_when_the_last_has_just_left_gets_a_count_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    left = threading.Event()
+    real = one_pass.count
+
+    def held(*args: Any, **kwargs: Any) -> Any:
+        left.wait(PATIENCE)
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(one_pass, "count", held)
+    campaign = make_campaign()
+    now = timezone.now()
+    first = counting.begin(campaign, asked(campaign), now=now)
+    first.leave()  # it is to end, and has not yet
+    second = counting.begin(campaign, asked(campaign), now=now)
+    assert second is not first
+    assert counting.begin(campaign, asked(campaign), now=now) is second
+    left.set()
+    assert first.wait(PATIENCE)
+    assert second.wait(PATIENCE)
+    assert second.result().numbers.total == 3
+
+
 def test_a_count_that_was_promised_goes_on_without_anybody(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
