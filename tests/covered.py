@@ -1,7 +1,9 @@
 """Modules of which no line and no branch may be left untested: they decide, or keep the books.
 
 As pytest's plugin it traces them while the tests of TESTS run, where the variable COVERED names a
-folder. `tests.both` sets it, and joins what both databases reached: some lines belong to one.
+folder. What functions keep (`lru_cache`) is dropped before: a line that an earlier test reached,
+and whose result is kept, would look untested. `tests.both` sets the variable, and joins what both
+databases reached: some lines belong to one.
 `python -m tests.covered [pytest's arguments]` shows what is missing on the database of
 DATABASE_URL.
 """
@@ -11,6 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from functools import _lru_cache_wrapper
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +71,18 @@ class Tracing:
             return
         self._on = on
         if on:
+            _forget_what_is_kept()
             self._coverage.start()
         else:
             self._coverage.stop()
+
+
+def _forget_what_is_kept() -> None:
+    for name, module in list(sys.modules.items()):
+        if name.startswith("apps."):
+            for each in vars(module).values():
+                if isinstance(each, _lru_cache_wrapper):
+                    each.cache_clear()
 
 
 def _coverage(folder: Path) -> coverage.Coverage:
