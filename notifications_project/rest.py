@@ -19,7 +19,8 @@ SPECTACULAR = {
     "TITLE": "Carillon API",
     "DESCRIPTION": (
         "Followers, templates, campaigns and notifications. Errors are problem+json (RFC 9457)."
-        " No text may have a NUL character (U+0000)."
+        " No text may have a NUL character (U+0000). Blanks around a text are dropped before it is"
+        " measured, except around the words of layouts and messages."
     ),
     "VERSION": "1",
     "SERVERS": [{"url": "/", "description": "The site that gave you this document."}],

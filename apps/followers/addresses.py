@@ -46,7 +46,7 @@ def normalise(channel: str, value: str, *, country: str = "") -> tuple[str, str]
     E.164 for both; without country code it is one of `country` (such as DE), if that is given.
     No network. Raises BadAddress.
     """
-    value = unicodedata.normalize("NFC", value).strip().strip("\u200b\ufeff")
+    value = unicodedata.normalize("NFC", value).strip().strip("\u200b\ufeff").strip()
     if channel == Channel.EMAIL:
         return _email(value)
     if channel == Channel.SMS:

@@ -156,7 +156,8 @@ def tag_names(values: Iterable[str]) -> list[str]:
 
 
 def _line(field: str, label: str, value: str) -> str:
-    text = " ".join(unicodedata.normalize("NFC", value).strip(_INVISIBLE).split())
+    pieces = unicodedata.normalize("NFC", value).split()
+    text = " ".join(pieces).strip(f"{_INVISIBLE} ")
     if any(unicodedata.category(char) in {"Cc", "Cs"} for char in text):
         said = gettext("{label} contains a control character. Remove it.")
         raise BadFollower(said.format(label=label), field=field)

@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 
 from apps.followers.devices import webhooks
 from apps.followers.models import Follower, NotificationType
-from tests.api.fuzz import what_is_wrong
+from tests.api.fuzz import trimmed, what_is_wrong
 from tests.make import make_follower, make_template
 
 pytestmark = [pytest.mark.django_db, pytest.mark.reported]
@@ -26,6 +26,7 @@ _TYPE = {"key": "word", "name": "Word", "channels": ["email"]}
 _NO_TAG = {"field": "tag", "op": "is", "value": "none"}
 _PREVIEW = {"cadence": _OFTEN["cadence"]}
 _ANNA = {"recipients": [{"email": "anna@example.com"}]}
+_BROWSER = {"channel": "web_push", "keys": {"p256dh": "none", "auth": "none"}}
 _WALL = {"wall": "2035-05-31T09:00", "time_zone": "Europe/Berlin"}
 _LONG_AGO = "2000-01-01T00:00:00Z"
 _MORE_THAN_WORDS = {"all": [{"field": "data.total", "op": "greater", "value": "much"}]}
@@ -62,6 +63,14 @@ def codes(answer: Any) -> set[str]:
         ("notify", {"type": "news", **_ANNA, **_WALL, "wall": "2035-02-30T09:00"}),
         ("followers/{id}/webhooks", {"url": "https://hooks.partner.example:81/"}),
         ("followers/{id}/webhooks", {"url": "https://hooks..example/"}),
+        ("followers/{id}/webhooks", {"url": "https://hooks.example:65536/"}),
+        ("followers/{id}/webhooks", {"url": "https://[::::]/"}),
+        ("followers/{id}/webhooks", {"url": "https://[1.2.3.4]/"}),
+        ("followers/{id}/webhooks", {"url": "https://hooks\u2100.example/"}),
+        ("followers/{id}/webhooks", {"url": "https://hooks\u00a0.example/"}),
+        ("followers/{id}/webhooks", {"url": "https://hooks\\.example/"}),
+        ("followers/{id}/devices", {**_BROWSER, "endpoint": "https://[::::]/"}),
+        ("followers/{id}/devices", {**_BROWSER, "endpoint": "https://push.example:65536/"}),
     ],
 )
 def test_what_names_something_that_is_not_there_is_not_found(
@@ -238,6 +247,15 @@ def test_there_is_no_cell_of_a_type_or_a_channel_that_is_not_there(
     assert api.put(f"{cells}/none/email", {"own": True}).status_code == 404
     assert api.put(f"{cells}/news/fax", {"own": True}).status_code == 404
     assert api.put(f"{cells}/news/email", {"own": True}).status_code == 200
+
+
+def test_a_tag_that_is_longer_as_we_keep_it_is_too_much(api: APIClient) -> None:
+    assert codes(api.post("/api/v1/tags", {"name": "\u0958" * 80})) == {"too_much"}
+
+
+def test_the_generator_of_calls_reads_texts_without_the_blanks_around_them() -> None:
+    body = {"reason": " moved\n", "tags": ["\tvip ", 7], "more": {"wording": "v1\u00a0"}}
+    assert trimmed(body) == {"reason": "moved", "tags": ["vip", 7], "more": {"wording": "v1"}}
 
 
 def test_the_generator_of_calls_tells_a_gap_from_what_nobody_can_know() -> None:

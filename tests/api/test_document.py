@@ -1,6 +1,7 @@
 """The OpenAPI document is valid, and promises nothing that the server refuses."""
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from jsonschema import Draft4Validator
@@ -398,3 +399,35 @@ def test_a_time_of_day_is_described_as_it_is_written(
 def test_each_list_says_that_a_bad_cursor_is_refused(document: dict[str, Any]) -> None:
     lacking = [name for name, said in lists_of(document).items() if "400" not in said["responses"]]
     assert lacking == []
+
+
+@pytest.mark.reported
+def test_each_word_of_an_address_says_its_form(document: dict[str, Any]) -> None:
+    for name, operation in operations(document).items():
+        for word in operation.get("parameters", []):
+            if word.get("in") == "path":
+                form = word["schema"]
+                said = {"pattern", "format", "enum", "minimum"} & form.keys()
+                assert said, (name, word["name"])
+
+
+@pytest.mark.reported
+@pytest.mark.parametrize("key", ["a b", "a.b", "\u00e4", "x" * 61])
+def test_a_key_that_the_document_does_not_allow_is_refused(
+    api: APIClient, document: dict[str, Any], key: str
+) -> None:
+    layout = {"name": "Plain", "html": "{{ content }}"}
+    assert not allows(document, "layouts/{key}", "key", key)
+    assert api.put(f"/api/v1/layouts/{quote(key)}", layout).status_code == 400
+    assert allows(document, "layouts/{key}", "key", "plain-2_a")
+    assert api.put("/api/v1/layouts/plain-2_a", layout).status_code == 200
+
+
+def allows(document: dict[str, Any], path: str, word: str, value: str) -> bool:
+    """Whether the document allows this word in the address."""
+    [form] = [
+        each["schema"]
+        for each in document["paths"][f"/api/v1/{path}"]["get"]["parameters"]
+        if each["name"] == word
+    ]
+    return bool(OAS30Validator(form).is_valid(value))

@@ -6,9 +6,14 @@ from apps.campaigns.events.conditions import MAX_TEXT, ROOTS
 # are refused
 _CONTROLS = r"\u0000-\u0008\u000e-\u001b\u007f-\u0084\u0086-\u009f"
 _BLANKS = r"\s\u001c-\u001f\u0085"
+_INVISIBLE = r"\u200b\ufeff"  # pasted along; dropped at the ends
 LINE = f"^[^{_CONTROLS}]*$"
-NAME = f"^[^{_CONTROLS}]*[^{_BLANKS}{_CONTROLS}][^{_CONTROLS}]*$"
+WORDS = f"^[^{_CONTROLS}]*[^{_BLANKS}{_CONTROLS}][^{_CONTROLS}]*$"
+NAME = f"^[^{_CONTROLS}]*[^{_BLANKS}{_INVISIBLE}{_CONTROLS}][^{_CONTROLS}]*$"
 VISIBLE = f"[^{_BLANKS}]"
+SEEN = f"[^{_BLANKS}{_INVISIBLE}]"
+KEY = "^[A-Za-z0-9_-]+$"
+SLUG = f"^[^/{_BLANKS}{_CONTROLS}]+$"  # of a tag: letters of any language
 LANGUAGE = (
     r"^([A-Za-z]{2,3}([-_][A-Za-z]{4})?([-_]([A-Za-z]{2}|[0-9]{3}))?"
     r"([-_]([A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3}))*)?$"

@@ -3,10 +3,21 @@
 from collections.abc import Iterator
 from typing import Any
 
-from apps.api.document.patterns import NAME, VISIBLE
+from apps.api.document.patterns import KEY, NAME, SLUG, VISIBLE
+from apps.followers.models import Channel
 
 Schema = dict[str, Any]
 _FORMS = ("pattern", "format", "enum")
+_KEY: Schema = {"pattern": KEY, "maxLength": 60}
+# what names a thing in an address, where that is no id
+_IN_ADDRESSES: dict[str, Schema] = {
+    "channel": {"pattern": f"^({'|'.join(Channel.values)})$"},
+    "external_id": {"pattern": NAME, "maxLength": 200},
+    "key": _KEY,
+    "number": {"minimum": 1},
+    "slug": {"pattern": SLUG, "maxLength": 80},
+    "type": _KEY,
+}
 # bodies of which each field may be left out, and that can't be empty
 _NEEDED = ("NewFollowerRequest", "PatchedScheduleInRequest", "ScheduleInRequest")
 
@@ -44,6 +55,5 @@ def _describe(parameter: Schema) -> None:
     if parameter.get("in") == "query":
         for text in (schema, schema.get("items", {})):
             _must_be_seen(text)
-    if parameter.get("name") == "external_id" and parameter["in"] == "path":
-        schema["pattern"] = NAME
-        schema["maxLength"] = 200
+    if parameter.get("in") == "path":
+        schema.update(_IN_ADDRESSES.get(parameter["name"], {}))

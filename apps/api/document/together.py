@@ -14,8 +14,9 @@ from apps.api.document.patterns import (
     NAME,
     PATH,
     PHONE,
-    VISIBLE,
+    SEEN,
     WEB_ADDRESS,
+    WORDS,
 )
 from apps.api.document.typed import CLOCK
 from apps.campaigns.events import store
@@ -72,7 +73,7 @@ def _is(name: str, value: Any) -> Schema:
 
 def _visible(name: str) -> Schema:
     """A text that is there and has more than blanks."""
-    return _where(name, {"pattern": VISIBLE, "not": {"enum": [None]}})
+    return _where(name, {"pattern": SEEN, "not": {"enum": [None]}})
 
 
 def _both(one: Schema, other: Schema) -> Schema:
@@ -179,7 +180,7 @@ _WHOLE["PatchedScheduleIn"] = _TIME
 _WHOLE["Person"] = _PERSON
 _WHOLE["ScheduleIn"] = _TIME
 _LINE: Schema = {"pattern": LINE}
-_LINES: Schema = {"items": {"pattern": NAME}}
+_LINES: Schema = {"items": {"pattern": WORDS}}
 _EMAIL: Schema = {"format": "email", "pattern": "@"}
 _PHONE: Schema = {"pattern": PHONE, "example": "+4930901820"}
 _NONE: Schema = {"maxLength": 0}

@@ -3,6 +3,7 @@
 import uuid
 
 from django.urls import path, register_converter
+from django.urls.converters import StringConverter
 from rest_framework.views import APIView
 
 from apps.api.refusals import NO_ID
@@ -48,7 +49,14 @@ class IdConverter:
         return str(value)
 
 
+class TextConverter(StringConverter):
+    """Any text, with slashes and line breaks in it."""
+
+    regex = r"[\s\S]+"
+
+
 register_converter(IdConverter, "id")
+register_converter(TextConverter, "text")
 VIEWS: dict[str, type[APIView]] = {
     "exports": exports.Exports,
     "exports/<id:id>": exports.OneExport,
@@ -56,7 +64,7 @@ VIEWS: dict[str, type[APIView]] = {
     "followers": followers.Followers,
     "followers/tags": followers.BulkTags,
     "followers/bulk": followers.BulkFollowers,
-    "followers/by-external-id/<path:external_id>": followers.FollowerByExternalId,
+    "followers/by-external-id/<text:external_id>": followers.FollowerByExternalId,
     "followers/<id:id>": followers.OneFollower,
     "followers/<id:id>/unsubscribe": followers.Unsubscribe,
     "followers/<id:id>/resubscribe": followers.Resubscribe,

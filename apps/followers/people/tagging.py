@@ -40,7 +40,7 @@ def create_tag(*, name: str, by: Actor, now: dt.datetime) -> Tag:
     try:
         names = profile_fields.tag_names([name])
     except BadFollower as error:
-        raise BadFollower(error.sentence, field="name") from error
+        raise BadFollower(error.sentence, field="name", cause=error.cause) from error
     if not names:
         raise BadFollower(gettext("A tag needs a name."), field="name")
     if taken := tags_by_name(names):

@@ -79,7 +79,8 @@ def _place(url: str) -> _Place:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise Forbidden(
+        # a port that is none, or a host: urlsplit says no more than a sentence
+        raise NoSuchPlace(
             _("This is not an address of the web: {error}.").format(error=error)
         ) from error
     if (

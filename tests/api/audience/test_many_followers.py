@@ -46,6 +46,34 @@ def test_a_follower_is_put_under_the_callers_own_id(api: APIClient, id: str) -> 
     assert Follower.objects.count() == 1
 
 
+@pytest.mark.reported
+@pytest.mark.parametrize(
+    "spelling", ["shop%0A17", "shop%0D%0A17%0A", "%E2%80%8B%20shop%2017", "shop%C2%A017"]
+)
+def test_an_id_is_kept_and_found_with_one_blank_for_any_space(
+    api: APIClient, spelling: str, news: Any
+) -> None:
+    path = f"{PATH}/by-external-id/{spelling}"
+    made = api.put(path, {"email": "eve@example.com", "external_id": "shop\n17"})
+    assert (made.status_code, made.json()["external_id"]) == (201, "shop 17")
+    assert api.put(path, {"external_id": ""}).json() == made.json()
+    assert api.get(path).json() == made.json()
+    [found] = api.get(f"{PATH}?external_id={spelling}").json()["results"]
+    assert found["id"] == made.json()["id"]
+    event = {"name": "order.paid", "follower": {"external_id": "shop\t17", "name": "Eve"}}
+    assert api.post("/api/v1/events", event).status_code == 202
+    assert Follower.objects.get().name == "Eve"
+
+
+@pytest.mark.reported
+@pytest.mark.parametrize("spelling", ["%20", "%E2%80%8B", "a%07"])
+def test_nobody_is_put_under_no_id(api: APIClient, problem: Any, spelling: str) -> None:
+    path = f"{PATH}/by-external-id/{spelling}"
+    problem(api.put(path, {"email": "eve@example.com"}), 400, "external_id")
+    problem(api.get(path), 404)
+    assert not Follower.objects.exists()
+
+
 def quoted(id: str) -> str:
     return id.replace("?", "%3F").replace("#", "%23").replace("/", "%2F")
 

@@ -1,11 +1,13 @@
 """Followers: add, find, change, unsubscribe, tag."""
 
 import uuid
+from contextlib import suppress
 from typing import Any
 
 from django.db.models import Q
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -13,8 +15,9 @@ from apps.accounts.permissions import Scope
 from apps.api.document.typed import EmailText, PhoneText
 from apps.api.edited import Edited
 from apps.api.endpoint import Endpoint, FieldProblem, Strict, described, one
-from apps.api.errors import faults_of, flat
+from apps.api.errors import code_of, faults_of, flat
 from apps.api.v1.audience.tags import slugs, words_field
+from apps.followers import profile_fields
 from apps.followers.addresses import CHANNEL_OF, BadAddress, normalise
 from apps.followers.consent import acts
 from apps.followers.consent.record import Proof
@@ -23,6 +26,7 @@ from apps.followers.people import contacts, tagging
 from apps.followers.people import search as people_search
 from apps.followers.people.profile import Profile
 from apps.followers.people.revoke_links import revoke_links
+from apps.followers.profile_fields import BadFollower
 from apps.lib.ids import read_uid
 from apps.lib.refusals import UNFIT, Refused
 
@@ -100,6 +104,13 @@ class FollowerIn(Strict):
 
     def validate_phone(self, value: str) -> str:
         return _checked(Channel.SMS, value)
+
+    def validate_external_id(self, value: str | None) -> str | None:
+        """Give the id as it is kept: so it is found, too."""
+        try:
+            return profile_fields.external_id(value)
+        except BadFollower as error:
+            raise serializers.ValidationError(str(error), code=code_of(error)) from error
 
 
 def _checked(channel: Channel, value: str) -> str:
@@ -194,7 +205,10 @@ def _known_by(exactly: dict[str, str]) -> Q:
     """Ask for who has this external id and these addresses."""
     wanted = Q()
     if "external_id" in exactly:
-        wanted &= Q(external_id=exactly["external_id"])
+        known = None
+        with suppress(BadFollower):  # nobody can have it
+            known = profile_fields.external_id(exactly["external_id"])
+        wanted &= Q(external_id=known, external_id__isnull=False)
     for field, channel in CHANNEL_OF.items():
         if field in exactly:
             try:
@@ -221,7 +235,11 @@ class FollowerByExternalId(Endpoint):
         refuses=(404,),
     )
     def get(self, request: Request, external_id: str) -> Response:
-        return Response(FollowerOut(one(FOLLOWERS, external_id=external_id)).data)
+        try:
+            known = _own_id(external_id)
+        except BadFollower as error:  # nobody can have it
+            raise NotFound from error
+        return Response(FollowerOut(one(FOLLOWERS, external_id=known)).data)
 
     @described(
         "Followers",
@@ -240,17 +258,26 @@ class FollowerByExternalId(Endpoint):
     )
     def put(self, request: Request, external_id: str) -> Response:
         said = self.body(FollowerByIdIn)
-        if said.get("external_id", external_id) != external_id:
+        known = _own_id(external_id)
+        if said.get("external_id") not in (None, known):
             raise serializers.ValidationError(
                 {"external_id": ["This is another id than the one in the address. Leave it out."]},
                 code=UNFIT,
             )
-        said["external_id"] = external_id
+        said["external_id"] = known
         follower, created = upserted(said, Proof(source=SOURCE, by=self.by, now=self.now))
         status = 200
         if created:
             status = 201
         return Response(FollowerOut(one(FOLLOWERS, pk=follower.pk)).data, status=status)
+
+
+def _own_id(text: str) -> str:
+    """Read an id in an address as it is kept. Raises BadFollower, also where it is none."""
+    known = profile_fields.external_id(text)
+    if known is None:
+        raise BadFollower("Write your own id into the address: it is empty.", field="external_id")
+    return known
 
 
 def upserted(said: dict[str, Any], proof: Proof) -> tuple[Follower, bool]:
