@@ -22,6 +22,7 @@ class SegmentMembers(Followers):
     """Followers whom the rules of a segment find, by the rules as they are now."""
 
     label = _("People of a segment")
+    filters = ("segment",)
 
     def check(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         said = only(asked, {"segment": str})

@@ -39,6 +39,7 @@ TONES = {
         "delivered",
         "active",
         "published",
+        "ready",
         "subscribed",
         "finished",
         "done",

@@ -1,7 +1,7 @@
 """Followers, addresses on the suppression list, and consent records, as they are taken out."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
@@ -38,6 +38,9 @@ class Followers:
     """Followers, by the filters of their list."""
 
     label = _("Followers")
+    needs = "send"
+    scope = "followers:read"
+    filters: Sequence[str] = ("search", "language", "subscribed", "tags")
     # never "id": imports take that for another system's
     columns = (
         "follower_id",
@@ -96,10 +99,13 @@ class Suppressions:
     """The suppression list."""
 
     label = _("Suppression list")
+    needs = "send"
+    scope = "followers:read"
+    filters = ("reason", "search")
     columns = ("channel", "address", "reason", "note", "created_at")
 
     def check(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        return only(asked, {"reason": str, "search": str})
+        return only(asked, dict.fromkeys(self.filters, str))
 
     def count(self, asked: Mapping[str, Any]) -> int:
         return self._asked(asked).count()
@@ -128,6 +134,9 @@ class Consent:
     """All consent records: who agreed to what, when, and under which words."""
 
     label = _("Consent records")
+    needs = "send"
+    scope = "followers:read"
+    filters = ()
     columns = (
         "at",
         "follower",

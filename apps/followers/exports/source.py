@@ -17,10 +17,20 @@ class BadExport(Refused):
 
 
 class ExportSource(Protocol):
-    """How a kind of rows is asked for, counted and read."""
+    """How a kind of rows is asked for, counted and read.
+
+    `needs` is the capability of staff who may take it out ("send", "administer"), `scope` that of
+    API keys; "" keeps it from them.
+    """
 
     label: str | Promise
-    columns: Sequence[str]
+    needs: str
+    scope: str
+    filters: Sequence[str]
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """The names of what `rows` gives."""
 
     def check(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Give the filter as it is stored. Raises BadExport."""

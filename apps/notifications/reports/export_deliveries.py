@@ -1,6 +1,6 @@
 """Deliveries, as they are taken out: who got what, when, and why not."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
@@ -19,6 +19,9 @@ class Deliveries:
     """Deliveries of all notifications, or of one."""
 
     label = _("Message log")
+    needs = "send"
+    scope = "notifications:read"
+    filters: Sequence[str] = ("notification", "status", "channel", "reason")
     columns = (
         "id",
         "notification",
@@ -39,8 +42,7 @@ class Deliveries:
     )
 
     def check(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        texts = dict.fromkeys(("notification", "status", "channel", "reason"), str)
-        said = only(asked, texts)
+        said = only(asked, dict.fromkeys(self.filters, str))
         if "notification" in said and _notification(said) is None:
             raise BadExport(
                 gettext("There is no such notification."), field="filter", cause=NOT_FOUND

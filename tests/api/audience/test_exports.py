@@ -4,6 +4,7 @@ import pytest
 
 from apps.followers.exports import write
 from apps.followers.models import Export
+from tests.api.world import make_client
 from tests.make import make_follower
 
 PATH = "/api/v1/exports"
@@ -52,3 +53,13 @@ def test_what_can_not_be_taken_out_is_refused(api, sent, field) -> None:
     assert refused.status_code == 400
     assert [each["field"] for each in refused.json()["errors"]] == [field]
     assert not Export.objects.exists()
+
+
+def test_each_kind_takes_the_scope_of_its_rows(api, anna) -> None:
+    begun = api.post(PATH, {"kind": "campaigns"}).json()
+    narrow = make_client("followers:read")
+    assert narrow.post(PATH, {"kind": "campaigns"}).status_code == 403
+    assert narrow.get(f"{PATH}/{begun['id']}").status_code == 404
+    assert narrow.get(PATH).json()["results"] == []
+    assert narrow.post(PATH, {"kind": "tags"}).status_code == 202
+    assert api.post(PATH, {"kind": "staff"}).status_code == 400

@@ -33,7 +33,7 @@ def taken_out(kind: str = "followers", **asked: Any) -> list[dict[str, Any]]:
     write.run(job.pk)
     job.refresh_from_db()
     assert job.state == "ready"
-    return [json.loads(line) for line in "".join(written(job, "jsonl")).splitlines()]
+    return [json.loads(line) for line in b"".join(written(job, "jsonl")).splitlines()]
 
 
 def test_everybody_comes_once_with_all_that_is_known(
@@ -74,7 +74,7 @@ def test_a_csv_runs_nothing_in_a_spreadsheet_and_comes_back_as_it_was(
     job = begun()
     write.run(job.pk)
     job.refresh_from_db()
-    text = "".join(written(job, "csv"))
+    text = b"".join(written(job, "csv")).decode()
     assert text.startswith("\ufeff")
     [row] = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
     assert row["name"] == f"'{evil}"
@@ -107,7 +107,7 @@ def test_a_worker_that_dies_in_the_middle_loses_and_doubles_nothing(
     write.run(job.pk)
     job.refresh_from_db()
     emails = [
-        json.loads(line)["follower_id"] for line in "".join(written(job, "jsonl")).splitlines()
+        json.loads(line)["follower_id"] for line in b"".join(written(job, "jsonl")).splitlines()
     ]
     assert emails == [str(each.uid) for each in (anna, boris, chen)]
 
@@ -146,7 +146,7 @@ def test_who_began_and_who_fetched_stands_in_the_history(anna: Follower) -> None
     job = begun()
     write.run(job.pk)
     job.refresh_from_db()
-    "".join(fetch(export=job, file_format="csv", by=TESTER, now=timezone.now()))
+    b"".join(fetch(export=job, file_format="csv", by=TESTER, now=timezone.now()))
     kinds = list(AuditEntry.objects.filter(subject_type="export").values_list("kind", flat=True))
     assert sorted(kinds) == sorted([Kind.EXPORT_STARTED, Kind.EXPORT_FINISHED, Kind.EXPORT_FETCHED])
 

@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.db.models import QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from rest_framework import serializers
@@ -30,15 +31,24 @@ class ExportOut(serializers.Serializer[Export]):
     finished_at = serializers.DateTimeField(allow_null=True)
 
 
+# By kind, what it takes beside this section's own scope. The others are for administrators alone.
+SCOPES = {name: Scope(source.scope) for name, source in sources().items() if source.scope}
+
+
 class NewExport(Strict):
-    kind = serializers.ChoiceField([(name, name) for name in sources()])
+    kind = serializers.ChoiceField(
+        [(name, name) for name in SCOPES],
+        help_text="It takes the scope that reading these rows takes, too.",
+    )
     filter = serializers.DictField(
         required=False,
         default=dict,
         help_text=(
             "`followers`: `search`, `language`, `subscribed`, `tags`; `segment`: `segment`; "
             "`suppressions`: `reason`, `search`; `deliveries`: `notification`, `status`, "
-            "`channel`, `reason`; `consent`: none."
+            "`channel`, `reason`; `undelivered`: `status`, `type`; `events`: `name`, `follower`; "
+            "`notifications`: `type`, `state`; `campaigns`: `state`, `q`; `templates`: `q`, "
+            "`show`; `webhooks`: `q`, `state`; others: none."
         ),
     )
     columns = serializers.ListField(
@@ -48,6 +58,11 @@ class NewExport(Strict):
         max_length=30,
         help_text="Empty: all of the kind.",
     )
+
+
+def _readable(view: Endpoint) -> QuerySet[Export]:
+    """Find the exports of those kinds whose rows the caller may read."""
+    return Export.objects.filter(kind__in=[kind for kind in SCOPES if view.may(SCOPES[kind])])
 
 
 class Exports(Endpoint):
@@ -64,7 +79,7 @@ class Exports(Endpoint):
     )
     def get(self, request: Request) -> Response:
         self.query()
-        return self.page(Export.objects.all(), ExportOut)
+        return self.page(_readable(self), ExportOut)
 
     @described(
         "Exports",
@@ -81,6 +96,7 @@ class Exports(Endpoint):
     )
     def post(self, request: Request) -> Response:
         asked = self.body(NewExport)
+        self.need(SCOPES[asked["kind"]], "kind")
         job = start_export(
             kind=asked["kind"],
             asked=asked["filter"],
@@ -105,7 +121,7 @@ class OneExport(Endpoint):
     )
     def get(self, request: Request, id: uuid.UUID) -> Response:
         self.query()
-        return Response(ExportOut(get_object_or_404(Export, uid=id)).data)
+        return Response(ExportOut(get_object_or_404(_readable(self), uid=id)).data)
 
 
 class ExportPage(serializers.Serializer[Export]):
@@ -127,7 +143,7 @@ class ExportRows(Endpoint):
     )
     def get(self, request: Request, id: uuid.UUID, number: int) -> Response:
         self.query()
-        export = get_object_or_404(Export, uid=id)
+        export = get_object_or_404(_readable(self), uid=id)
         if not 1 <= number <= export.chunks_done:
             raise Http404
         chunk = export.chunks.get(number=number - 1)
