@@ -29,6 +29,10 @@ SPECTACULAR = {
     "TAGS": [
         {"name": "Followers", "description": "People: their addresses, devices and webhooks."},
         {"name": "Tags", "description": "Words by which followers are sorted."},
+        {
+            "name": "Custom fields",
+            "description": "What a site wants to know of its followers, kept in their metadata.",
+        },
         {"name": "Segments", "description": "Saved questions about followers."},
         {"name": "Preferences", "description": "What reaches a follower, when, and why."},
         {"name": "Inbox", "description": "In-app messages of a follower."},

@@ -256,6 +256,7 @@ BRAKE_LEAST = env.integer("BRAKE_LEAST", 20, least=1)
 # Marketing goes to those who switched it on: what is made here begins so, and staff can't make it
 # otherwise. 0: on by default may be chosen, as some countries allow.
 MARKETING_OPT_IN = env.flag("MARKETING_OPT_IN", True)
+CUSTOM_FIELDS_ONLY = env.flag("CUSTOM_FIELDS_ONLY", False)  # followers' metadata has no other keys
 IMPORT_MAX_BYTES = env.integer("IMPORT_MAX_BYTES", 500 * 1024 * 1024)
 
 # Networks of mail filters and image proxies: an open or click from there is no person's

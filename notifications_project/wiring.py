@@ -79,6 +79,7 @@ SCHEDULES = {
     "calls from tomorrow": ("apps.lib.queue.announce.free_from_tomorrow", 10),
     "notifications from tomorrow": ("apps.notifications.control.fetch_from_tomorrow", 10),
     "imports to go on": ("apps.followers.imports.run.resume_stalled", 10),
+    "indexes of fields": ("apps.followers.fields.index.announce_missing", 600),
     "exports to go on": ("apps.followers.exports.write.resume_stalled", 10),
     "exports to forget": ("apps.followers.exports.write.forget_old", 600),
 }

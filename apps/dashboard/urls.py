@@ -5,6 +5,7 @@ from django.urls import URLPattern
 from apps.dashboard.administer import api_keys, auth, channels, staff
 from apps.dashboard.audience import (
     exports,
+    fields,
     followers,
     forecasts,
     imports,
@@ -39,6 +40,7 @@ urlpatterns: list[URLPattern] = [
     *imports.urlpatterns,
     *exports.urlpatterns,
     *tags.urlpatterns,
+    *fields.urlpatterns,
     *segments.urlpatterns,
     *sign_up_forms.urlpatterns,
     *templates.urlpatterns,

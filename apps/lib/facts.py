@@ -64,6 +64,8 @@ class Kind(StrEnum):
     SMS_ANSWERED = (
         "sms.answered"  # a phone answered something that a person should read, or asked for help
     )
+    CUSTOM_FIELD_CHANGED = "custom_field.changed"  # a custom field; data carries before and after
+    CUSTOM_FIELD_DELETED = "custom_field.deleted"  # the values stay with the followers
     IMPORT_STARTED = "import.started"
     IMPORT_FINISHED = "import.finished"
     IMPORT_FAILED = "import.failed"  # given up; what was imported before stays

@@ -4,7 +4,7 @@ adding and editing.
 
 import datetime as dt
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.translation import gettext, ngettext, pgettext_lazy
+from django.utils.translation import get_language, gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -35,10 +35,12 @@ from apps.followers.consent import matrix as consent_matrix
 from apps.followers.consent.record import Proof
 from apps.followers.consent.rhythm import rhythm_of
 from apps.followers.devices.push_devices import CHANNELS as DEVICES
+from apps.followers.fields.inputs import Asked
 from apps.followers.models import (
     AddressState,
     Channel,
     ConsentRecord,
+    CustomField,
     DigestCadence,
     Follower,
     Tag,
@@ -47,6 +49,7 @@ from apps.followers.people import contacts, further_addresses, search, tagging
 from apps.followers.people.profile import Profile
 from apps.followers.people.revoke_links import revoke_links
 from apps.lib.ids import read_uid
+from apps.lib.partial import UNSET
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.lib.refusals import Refused
@@ -141,9 +144,10 @@ def _tagged(name: str, changed: int, same: int, *, removing: bool) -> str:
 def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
     follower = _find(uid)
     matrix = consent_matrix.matrix(follower)
+    custom, rest = _custom_values(follower)
     metadata = ""
-    if follower.metadata:
-        metadata = json.dumps(follower.metadata, ensure_ascii=False, indent=2)
+    if rest:
+        metadata = json.dumps(rest, ensure_ascii=False, indent=2)
     channels = []
     if matrix:
         channels = [cell.label for cell in matrix[0].cells]
@@ -164,6 +168,7 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
         "devices": devices,
         **_rhythm(follower),
         "tags": tags,
+        "custom": custom,
         "metadata": metadata,
         "matrix": matrix,
         "channels": channels,
@@ -175,6 +180,22 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
         "site_zone": settings.TIME_ZONE,
     }
     return render(request, "dashboard/audience/followers/detail.html", context)
+
+
+def _custom_values(follower: Follower) -> tuple[list[tuple[str, Any]], dict[str, Any]]:
+    """The values of custom fields under their labels, and what else the metadata hold."""
+    language = get_language() or settings.LANGUAGE_CODE
+    rest = dict(follower.metadata)
+    custom = []
+    for field in CustomField.objects.all():
+        if field.key in rest:
+            value = field.shown(rest.pop(field.key), language)
+            if value is True:
+                value = gettext("Yes")
+            elif value is False:
+                value = gettext("No")
+            custom.append((field.label(language), value))
+    return custom, rest
 
 
 def _rhythm(follower: Follower) -> dict[str, Any]:
@@ -361,7 +382,6 @@ PROFILE = (
     "language",
     "time_zone",
     "tags",
-    "metadata",
 )
 
 
@@ -421,8 +441,15 @@ class FollowerForm(forms.Form):
         help_text=_("Kept as consent record."),
     )
 
-    def __init__(self, *args: Any, adding: bool, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, adding: bool, metadata: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self._before = dict(metadata or {})
+        self._custom = {f"field-{row.pk}": row for row in CustomField.objects.all()}
+        for name, row in self._custom.items():
+            self.fields[name] = Asked(row, initial=self._before.pop(row.key, None))
+        self.fields["metadata"].initial = self._before
         if not adding:
             del self.fields["subscribed"]  # changed by its own button, which keeps the proof
         self.helper: FormHelper = plain_helper()
@@ -430,15 +457,33 @@ class FollowerForm(forms.Form):
         place = _halves("language", "time_zone")
         parts = _halves("first_name", "last_name")
         self.helper.layout = Layout(
-            "name", parts, contact, place, Field("tags"), "external_id", Field("metadata")
+            "name",
+            parts,
+            contact,
+            place,
+            Field("tags"),
+            "external_id",
+            *self._custom,
+            Field("metadata"),
         )
         if adding:
             self.helper.layout.append("subscribed")
 
     def profile(self, names: Iterable[str] = PROFILE) -> Profile:
-        """Give what the form says of the named fields."""
-        values = {name: self.cleaned_data[name] for name in names}
-        return Profile(**values)
+        """Give what the form says of the named fields, and of the metadata what is new."""
+        values = {name: self.cleaned_data[name] for name in names if name in PROFILE}
+        return Profile(**values, metadata_changes=self._metadata_changes() or UNSET)
+
+    def _metadata_changes(self) -> dict[str, Any]:
+        typed = self.cleaned_data
+        rest = typed["metadata"]
+        changes = {key: rest.get(key) for key in {*self._before, *rest}}
+        if "metadata" not in self.changed_data:
+            changes = {}
+        for name, row in self._custom.items():
+            if name in self.changed_data:
+                changes[row.key] = typed[name]
+        return changes
 
     def clean_email(self) -> str:
         return self._address("email", Channel.EMAIL)
@@ -486,7 +531,12 @@ def add(request: HttpRequest) -> HttpResponse:
 @requires(Capability.EDIT)
 def edit(request: HttpRequest, uid: UUID) -> HttpResponse:
     follower = _find(uid)
-    form = FollowerForm(request.POST or None, adding=False, initial=_profile_of(follower))
+    form = FollowerForm(
+        request.POST or None,
+        adding=False,
+        metadata=follower.metadata,
+        initial=_profile_of(follower),
+    )
     if request.method == "POST" and form.is_valid():
         # Only what this person changed: a field another tab changed meanwhile stays.
         changes = form.profile(form.changed_data)
@@ -520,7 +570,6 @@ def _profile_of(follower: Follower) -> dict[str, Any]:
         "language": follower.language,
         "time_zone": follower.time_zone,
         "tags": ", ".join(tags),
-        "metadata": follower.metadata,
     }
 
 

@@ -2,7 +2,7 @@
 fetch what was refused or left out.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from operator import itemgetter
 from typing import Any
@@ -34,7 +34,7 @@ from apps.followers.imports.encoding import ENCODINGS
 from apps.followers.imports.preview import preview_of
 from apps.followers.imports.problems_file import problems_csv, problems_in_words
 from apps.followers.imports.upload import AlreadyStarted, read_again, start_upload
-from apps.followers.models import Import, ImportProblem, ImportState
+from apps.followers.models import CustomField, Import, ImportProblem, ImportState
 from apps.lib.refusals import Refused
 
 SHOWN = 15  # rows of the preview
@@ -155,9 +155,11 @@ class MappingForm(forms.Form):
         offer(self, "country", [("", gettext("None")), *_countries(get_language() or "en")])
         self.fields["do_not_contact"].initial = job.options.get("do_not_contact", False)
         self.columns: list[str] = job.dialect["columns"]
+        language = get_language() or settings.LANGUAGE_CODE
+        own = [(as_metadata(row.key), row.label(language)) for row in CustomField.objects.all()]
         for number, column in enumerate(self.columns):
             target = job.mapping.get(column, "ignore")
-            self.fields[f"column-{number}"] = _target_field(column, target)
+            self.fields[f"column-{number}"] = _target_field(column, target, own)
         self.helper = plain_helper()
         self.helper.layout = Layout("do_not_contact", "country", "tags", "update", "wording")
 
@@ -183,9 +185,13 @@ class MappingForm(forms.Form):
         return options
 
 
-def _target_field(column: str, target: str) -> forms.ChoiceField:
-    """What a column of the file may become; `target` is chosen at first."""
-    choices = [*TARGETS.items(), (as_metadata(column), _("Keep as metadata"))]
+def _target_field(column: str, target: str, own: Sequence[tuple[str, str]]) -> forms.ChoiceField:
+    """What a column of the file may become; `target` is chosen at first, `own` are the fields."""
+    choices: list[Any] = [*TARGETS.items()]
+    if own:
+        choices.append((_("Custom fields"), list(own)))
+    if as_metadata(column) not in dict(own) and not settings.CUSTOM_FIELDS_ONLY:
+        choices.append((as_metadata(column), _("Keep as metadata")))
     if target == UNDECIDED:
         choices.insert(0, (UNDECIDED, _("Choose: may say who opted out")))
     small = forms.Select({"class": "form-select form-select-sm"})

@@ -44,6 +44,7 @@ _AUDIENCE = (
     Item(_("Exports"), "dashboard:exports", "download", Capability.SEND),
     Item(_("Sign-up forms"), "dashboard:sign-up-forms", "person-plus"),
     Item(_("Tags"), "dashboard:tags", "tags"),
+    Item(_("Custom fields"), "dashboard:fields", "card-list"),
     Item(_("Segments"), "dashboard:segments", "funnel", key="s"),
     Item(_("Suppression list"), "dashboard:suppressions", "shield-check"),
     Item(_("Webhooks"), "dashboard:webhooks", "link-45deg"),

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.followers.imports import status_words
 from apps.followers.imports.status_words import BOUNCED, OPTED_OUT, STATUS
+from apps.followers.models import CustomField
 from apps.lib.refusals import Refused
 
 # What a column can be; "metadata.<key>" is possible for any key besides.
@@ -153,6 +154,29 @@ def _kept(columns: Sequence[str], unknown: Collection[str]) -> dict[str, str]:
                 target = "ignore"
             kept[column] = target
     return kept
+
+
+def into_fields(
+    mapping: Mapping[str, str], fields: Iterable[CustomField], *, only_fields: bool
+) -> dict[str, str]:
+    """Let columns that are kept as metadata fill the custom fields whose key or label they have.
+
+    `only_fields`: the others are left out.
+    """
+    named: dict[str, str] = {}
+    for field in fields:
+        for name in (field.key, *field.labels.values()):
+            named.setdefault(status_words.squashed(name), as_metadata(field.key))
+    found = dict(mapping)
+    for column, target in mapping.items():
+        if not target.startswith(METADATA):
+            continue
+        own = named.get(status_words.squashed(column))
+        if own and own not in found.values():
+            found[column] = own
+        elif only_fields and target != own:
+            found[column] = "ignore"
+    return found
 
 
 def as_metadata(column: str) -> str:

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.followers import profile_fields
 from apps.followers.addresses import CHANNEL_OF, normalise
+from apps.followers.fields.fitting import KnownFields, fitted
 from apps.followers.imports import cells, language_names
 from apps.followers.imports.columns import (
     CONSENT,
@@ -31,6 +32,7 @@ from apps.followers.imports.moments import moment
 from apps.followers.imports.status_words import STATUS, Standing, standing
 from apps.followers.models import Import, SuppressionReason
 from apps.followers.profile_fields import BadFollower
+from apps.lib.partial import merged
 from apps.lib.refusals import Refused
 
 _Value = TypeVar("_Value")
@@ -101,6 +103,7 @@ class Terms:
     mapping: Mapping[str, str]
     options: Options
     uploaded_at: dt.datetime
+    fields: KnownFields = field(default_factory=KnownFields)
 
     @classmethod
     def of(
@@ -143,7 +146,7 @@ class ImportedPerson:
     tags: list[str]
     standings: frozenset[Standing]  # what the columns about consent say
     subscribed_at: dt.datetime | None
-    metadata: dict[str, str]
+    metadata: dict[str, Any]
     name_is_weak: bool = False  # made of one part: a name that is known is not replaced by it
     problems: tuple[Problem, ...] = ()
 
@@ -188,7 +191,7 @@ def read(row: CsvRow, terms: Terms) -> ImportedPerson:
     more = tuple(place for place in places if place is not first[place.field])
     tags = said.tags(terms.options.tags)
     standings = said.standings()
-    metadata = said.metadata()
+    metadata = said.metadata(terms.fields)
     signed_up = said.moment("subscribed_at", before=terms.uploaded_at)
     return ImportedPerson(
         line=row.line,
@@ -307,13 +310,14 @@ class _Said:
                 self.miss("tags", error, cell)
         return names
 
-    def metadata(self) -> dict[str, str]:
-        kept: dict[str, str] = {}
+    def metadata(self, fields: KnownFields) -> dict[str, Any]:
+        kept: dict[str, Any] = {}
         for target in self.cells:
             if not target.startswith(METADATA) or not self.text(target):
                 continue
-            more = {target.removeprefix(METADATA): self.text(target)}
+            said = {target.removeprefix(METADATA): self.text(target)}
             try:
+                more = merged({}, fitted(said, before={}, fields=fields))
                 profile_fields.metadata(kept | more)
             except BadFollower as error:
                 self.miss(target, error, self.text(target))

@@ -12,9 +12,9 @@ from django.conf import settings
 from django.utils.translation import gettext
 
 from apps.followers.imports import csv_file
-from apps.followers.imports.columns import may_say_out, suggest
+from apps.followers.imports.columns import into_fields, may_say_out, suggest
 from apps.followers.imports.csv_file import CsvRow, Reading, Shape, raw_of
-from apps.followers.models import Import, ImportState
+from apps.followers.models import CustomField, Import, ImportState
 from apps.lib.actor import Actor
 from apps.lib.refusals import RefusalKind, Refused
 
@@ -79,9 +79,14 @@ def _found(shape: Shape) -> dict[str, Any]:
         "columns": shape.columns,
         "may_say_out": may_say_out(shape.columns, shape.words),
     }
+    mapping = into_fields(
+        suggest(shape.columns, shape.words),
+        CustomField.objects.all(),
+        only_fields=settings.CUSTOM_FIELDS_ONLY,
+    )
     return {
         "dialect": dialect,
-        "mapping": suggest(shape.columns, shape.words),
+        "mapping": mapping,
         "rows_total": shape.rows,
         "offset": shape.offset,
         "line": shape.line,

@@ -12,6 +12,7 @@ from apps.followers.models.consent import (
     SuppressionReason,
 )
 from apps.followers.models.exports import Export, ExportChunk, ExportState
+from apps.followers.models.fields import CustomField, FieldKind
 from apps.followers.models.imports import Import, ImportedFollower, ImportProblem, ImportState
 from apps.followers.models.people import (
     Address,
@@ -40,11 +41,13 @@ __all__ = [
     "ChannelMute",
     "ConsentRecord",
     "ConsentWording",
+    "CustomField",
     "DigestCadence",
     "DoubtPolicy",
     "Export",
     "ExportChunk",
     "ExportState",
+    "FieldKind",
     "Follower",
     "HeldBecause",
     "Import",

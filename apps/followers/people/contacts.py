@@ -21,6 +21,7 @@ from apps.followers.addresses import CHANNEL_OF
 from apps.followers.consent import acts
 from apps.followers.consent.record import Proof
 from apps.followers.consent.suppression import states_of
+from apps.followers.fields.fitting import KnownFields
 from apps.followers.models import Address, AddressState, Channel, Follower
 from apps.followers.people.profile import Place, Profile
 from apps.followers.people.tagging import set_tags, tag
@@ -104,13 +105,18 @@ class Newcomer:
             yield Fact(kind=kind, by=proof.by, at=proof.now, about=about, data=data)
 
 
-def newcomer(*, values: Profile, subscribed: bool, now: dt.datetime) -> Newcomer:
-    """Check what is said of somebody who is to be added. Raises as `add_follower`."""
+def newcomer(
+    *, values: Profile, subscribed: bool, now: dt.datetime, fields: KnownFields | None = None
+) -> Newcomer:
+    """Check what is said of somebody who is to be added. Raises as `add_follower`.
+
+    Who adds many gives the site's `fields`, so that they are read once.
+    """
     columns = {"language": settings.LANGUAGE_CODE} | values.columns()
     if not columns.get("name"):
         first = columns.get("first_name", "")
         columns["name"] = profile_fields.whole_name(first, columns.get("last_name", ""))
-    columns["metadata"] = merged({}, columns.get("metadata", {}))
+    columns["metadata"] = merged({}, values.metadata_over({}, fields))
     places = {field: place for field, place in values.places().items() if place}
     if not (places or columns.get("name") or columns.get("external_id")):
         said = gettext("Nobody to add: give an email, a phone, a name or an external id.")
@@ -183,7 +189,7 @@ def change_follower(
     taken = {field: place for field, place in places.items() if place}
     with transaction.atomic():
         follower = Follower.objects.select_for_update().get(pk=follower.pk)
-        if values.metadata_changes is not UNSET:
+        if values.says_metadata:
             columns["metadata"] = values.metadata_over(follower.metadata)
         with _clear_conflicts(taken, columns.get("external_id"), but=follower):
             before, after = set_columns(follower, columns)

@@ -14,6 +14,7 @@ from django.utils.translation import gettext
 from apps.followers.addresses import CHANNEL_OF
 from apps.followers.consent.record import Proof
 from apps.followers.consent.suppression import states_of
+from apps.followers.fields.fitting import KnownFields
 from apps.followers.models import Address, AddressState, ConsentRecord, Follower
 from apps.followers.people.contacts import Newcomer, set_columns
 from apps.followers.people.profile import Profile
@@ -21,7 +22,7 @@ from apps.followers.people.tagging import tag_each
 from apps.followers.profile_fields import BadFollower
 from apps.lib.actor import Actor
 from apps.lib.facts import Fact, Kind, tell_together
-from apps.lib.partial import UNSET, merged
+from apps.lib.partial import UNSET
 from apps.lib.refusals import RefusalKind
 
 _BATCH = 250  # rows per CASE of bulk_update: longer ones cost more than they save
@@ -73,7 +74,9 @@ def _addresses(newcomers: Sequence[Newcomer], now: dt.datetime) -> Iterable[Addr
             yield address
 
 
-def says_something_new(follower: Follower, values: Profile) -> bool:
+def says_something_new(
+    follower: Follower, values: Profile, fields: KnownFields | None = None
+) -> bool:
     """Whether `upsert_follower` would change this follower; asks for the tags and addresses, unless
     they were prefetched. Raises BadAddress, UnknownZone, BadFollower.
     """
@@ -81,7 +84,7 @@ def says_something_new(follower: Follower, values: Profile) -> bool:
     names = {name.casefold() for name in said.tag_names() or []}
     if names and names - {row.name.casefold() for row in follower.tags.all()}:
         return True
-    return says_an_address(follower, said) or _says_a_column(follower, said)
+    return says_an_address(follower, said) or _says_a_column(follower, said, fields)
 
 
 def says_an_address(follower: Follower, values: Profile) -> bool:
@@ -97,11 +100,12 @@ def says_an_address(follower: Follower, values: Profile) -> bool:
     return any(primary.get(channel) != place for channel, place in places.items())
 
 
-def _says_a_column(follower: Follower, said: Profile) -> bool:
+def _says_a_column(follower: Follower, said: Profile, fields: KnownFields | None) -> bool:
     columns = said.columns()
-    metadata = columns.pop("metadata", {})
-    if merged(follower.metadata, metadata) != follower.metadata:
-        return True
+    if metadata := columns.pop("metadata", {}):
+        changes = Profile(metadata_changes=metadata)
+        if changes.metadata_over(follower.metadata, fields) != follower.metadata:
+            return True
     return any(getattr(follower, name) != value for name, value in columns.items())
 
 
@@ -118,12 +122,13 @@ def change_followers(
         locked = Follower.objects.select_for_update(no_key=True).order_by("pk")
         rows = locked.filter(pk__in=keys).prefetch_related("addresses").in_bulk()
         facts = []
+        fields = KnownFields()
         touched: set[str] = set()
         tags: dict[Follower, list[str]] = {}
         for follower, values in said:
             row = rows[follower.pk]
             tags.setdefault(row, []).extend(values.tag_names() or [])
-            data = _take_over(row, values)
+            data = _take_over(row, values, fields)
             if not data:
                 continue
             touched |= data["after"].keys()
@@ -138,13 +143,15 @@ def change_followers(
         tag_each(wanted=tags, by=by, now=now)
 
 
-def _take_over(row: Follower, values: Profile) -> Mapping[str, Mapping[str, object]]:
+def _take_over(
+    row: Follower, values: Profile, fields: KnownFields
+) -> Mapping[str, Mapping[str, object]]:
     said = values.without_empty()
     columns = said.columns()
     columns.pop("external_id", None)
     if "metadata" in columns:
         changes = Profile(metadata_changes=columns["metadata"])
-        columns["metadata"] = changes.metadata_over(row.metadata)
+        columns["metadata"] = changes.metadata_over(row.metadata, fields)
     before, after = set_columns(row, columns)
     if not after:
         return {}

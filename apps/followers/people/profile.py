@@ -8,6 +8,7 @@ from django.conf import settings
 
 from apps.followers import profile_fields
 from apps.followers.addresses import CHANNEL_OF, normalise
+from apps.followers.fields.fitting import KnownFields, fitted
 from apps.lib.partial import UNSET, Unset, given, merged
 
 Place = tuple[str, str]  # (value, key) of an address, as `normalise` gives them
@@ -68,12 +69,28 @@ class Profile:
         said = given(self)
         return {name: check(said[name]) for name, check in _CHECKED.items() if name in said}
 
-    def metadata_over(self, before: Mapping[str, Any]) -> dict[str, Any]:
-        """Give the metadata that come of the changes to it. Raises BadFollower."""
-        said: Mapping[str, Any] = {}
+    @property
+    def says_metadata(self) -> bool:
+        return self.metadata is not UNSET or self.metadata_changes is not UNSET
+
+    def metadata_over(
+        self, before: Mapping[str, Any], fields: KnownFields | None = None
+    ) -> dict[str, Any]:
+        """Give the metadata that come of what is said of it, each value as its field keeps it.
+
+        `before` is empty for a newcomer. Raises BadFollower.
+        """
+        fields = fields or KnownFields()
+        result = dict(before)
+        if self.metadata is not UNSET:
+            said = profile_fields.metadata(self.metadata)
+            fit = fitted(said, before=before, fields=fields)
+            emptied = {key for key in fit if fit[key] is None and said[key] is not None}
+            result = {key: value for key, value in fit.items() if key not in emptied}
         if self.metadata_changes is not UNSET:
             said = profile_fields.metadata(self.metadata_changes)
-        return profile_fields.metadata(merged(before, said))
+            result = merged(result, fitted(said, before=before, fields=fields))
+        return profile_fields.metadata(result)
 
     def places(self) -> dict[str, Place | None]:
         """Give what is said of "email" and "phone"; None takes one away. Raises BadAddress."""

@@ -15,10 +15,11 @@ from itertools import chain
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.followers.addresses import BadAddress, normalise
-from apps.followers.models import EVERYWHERE, Address, Channel, Follower, Tagging
+from apps.followers.fields.index import text_of
+from apps.followers.models import EVERYWHERE, Address, Channel, CustomField, Follower, Tagging
 from apps.followers.people.languages import languages_like
 from apps.lib.sql import keyset
-from apps.lib.sql.folding import fold
+from apps.lib.sql.folding import Holds, fold
 
 # A text that more people hold is looked for as the list is read, newest first: a page is soon full.
 MANY = 5000
@@ -62,7 +63,8 @@ def listed(*, subscribed: bool | None, tags: Iterable[str], language: str, searc
 
 def find(text: str) -> QuerySet[Follower]:
     """Find the follower who has exactly this email, phone, external id or id; else those whose
-    name, email, phone or external id contains the text, whatever its case and accents.
+    name, email, phone, external id or searchable custom field contains the text, whatever its
+    case and accents.
 
     All of them for "". One or two letters are the beginning of a word.
     """
@@ -112,6 +114,7 @@ def _found(rows: QuerySet[Follower], text: str) -> tuple[QuerySet[Follower], boo
     else:
         by_name = Q(folded__holds=fold(text))
         by_address = _REACHED & _address_holds(text)
+    by_name |= _field_holds(text)
     named = rows.filter(by_name).order_by("-pk").values_list("pk", flat=True)
     reached = Address.objects.filter(by_address)
     if rows is not EVERYBODY:
@@ -122,6 +125,17 @@ def _found(rows: QuerySet[Follower], text: str) -> tuple[QuerySet[Follower], boo
         return Follower.objects.filter(pk__among=gathered), False
     own = Address.objects.filter(by_address, follower=OuterRef("pk"))
     return rows.filter(by_name | Q(Exists(own))), True
+
+
+def _field_holds(text: str) -> Q:
+    """Ask for a value of a custom field that is searchable."""
+    wanted = Q()
+    piece = fold(text)
+    if _begins_a_word(text):
+        piece = f" {piece}"
+    for key in CustomField.objects.filter(searchable=True).values_list("key", flat=True):
+        wanted |= Q(Holds(text_of(key), piece))
+    return wanted
 
 
 def _begins_a_word(text: str) -> bool:

@@ -20,7 +20,14 @@ from apps.followers.consent.acts import set_preferences, unsubscribe
 from apps.followers.consent.matrix import Key
 from apps.followers.consent.record import Proof
 from apps.followers.consent.suppression import suppress
-from apps.followers.models import Channel, Follower, NotificationType, SuppressionReason
+from apps.followers.fields.define import FieldValues, create_field
+from apps.followers.models import (
+    Channel,
+    FieldKind,
+    Follower,
+    NotificationType,
+    SuppressionReason,
+)
 from apps.followers.people.contacts import add_follower
 from apps.followers.people.profile import Profile
 from apps.lib.actor import Actor, ActorKind, command
@@ -79,6 +86,7 @@ def make_demo_world(*, now: dt.datetime) -> DemoWorld:
         by = command("demo")
         templates = set_up_site(by=by, now=now).templates
         staff = {name: make_staff(name, by=by, now=now) for name in STAFF}
+        _define_fields(by=by, now=now)
         followers = _make_followers(by=by, now=now)
         _let_some_speak(followers, now=now)
         let_some_choose_hours(followers, now=now)
@@ -127,6 +135,18 @@ def _profile(number: int, person: DemoPerson) -> Profile:
         tags=person.tags,
         metadata=person.metadata,
     )
+
+
+def _define_fields(*, by: Actor, now: dt.datetime) -> None:
+    plans = {"free": ("Free", "Бесплатный"), "pro": ("Pro", "Про"), "team": ("Team", "Команда")}
+    options = [
+        {"value": value, "labels": {"en": english, "ru": russian}}
+        for value, (english, russian) in plans.items()
+    ]
+    plan = FieldValues(kind=FieldKind.CHOICE, labels={"en": "Plan", "ru": "Тариф"}, options=options)
+    create_field(key="plan", values=plan, by=by, now=now)
+    orders = FieldValues(kind=FieldKind.NUMBER, labels={"en": "Orders", "ru": "Заказы"}, position=1)
+    create_field(key="orders", values=orders, by=by, now=now)
 
 
 def _make_followers(*, by: Actor, now: dt.datetime) -> list[Follower]:

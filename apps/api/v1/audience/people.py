@@ -14,6 +14,7 @@ from apps.api.errors import code_of
 from apps.followers import profile_fields
 from apps.followers.addresses import CHANNEL_OF, BadAddress, normalise
 from apps.followers.consent.record import Proof
+from apps.followers.fields.fitting import KnownFields
 from apps.followers.models import Address, Follower
 from apps.followers.people import contacts, in_bulk
 from apps.followers.people.contacts import Newcomer
@@ -66,6 +67,7 @@ class NamedPeople:
         self._places = places
         self._may_write = may_write
         self._proof = proof
+        self._fields = KnownFields()
         self._look()
 
     def write(self) -> People:
@@ -107,7 +109,7 @@ class NamedPeople:
             self._refuse_another_address(person, follower)
         elif len(fields) > 1:  # more than the one thing that found them
             values = Profile(**fields)
-            if follower.pk is None or in_bulk.says_something_new(follower, values):
+            if follower.pk is None or in_bulk.says_something_new(follower, values, self._fields):
                 self._changes.append((place, follower, values))
         return follower
 
@@ -118,7 +120,10 @@ class NamedPeople:
                 cause=NOT_FOUND,
             )
         new = contacts.newcomer(
-            values=Profile(**fields), subscribed=person["subscribed"], now=self._proof.now
+            values=Profile(**fields),
+            subscribed=person["subscribed"],
+            now=self._proof.now,
+            fields=self._fields,
         )
         self._new[new.row.uid] = new
         self._known.learn(new)
