@@ -49,9 +49,9 @@ RESERVED: dict[str, tuple[str, ...]] = {
         "tags",
     ),
     "site": ("name", "url", "address"),
-    # unsubscribe is empty for messages that are not commercial, confirm for those that don't ask
-    # to confirm the address
-    "links": ("preferences", "unsubscribe", "confirm"),
+    # unsubscribe and view (the mail in a browser) are empty for messages that are not commercial,
+    # confirm for those that don't ask to confirm the address
+    "links": ("preferences", "unsubscribe", "view", "confirm"),
     "content": ("subject", "preheader", "language"),  # and, alone in a layout, the body itself
 }
 CONTENT = re.compile(r"\{\{-?\s*content\s*-?\}\}")  # where a layout takes the body in
@@ -345,7 +345,8 @@ class Compiled:
 
         "" for a layout that can't be read.
         """
-        words = {"content": {"language": language}, "site": {}, "links": {"unsubscribe": "-"}}
+        links = {"unsubscribe": "-", "view": ""}
+        words = {"content": {"language": language}, "site": {}, "links": links}
         try:
             return tidy(parse(CONTENT.sub("", self.layout_text)).render(words))
         except FAILURES:

@@ -4,6 +4,7 @@ from django.urls import path
 
 from apps.subscriptions import ask_link, one_click, sms_answers
 from apps.subscriptions.center import browsers, phone, preferences
+from apps.subscriptions.reading import view
 from apps.subscriptions.sign_up import confirm, join
 
 app_name = "subscriptions"
@@ -25,6 +26,8 @@ _pages = [
     path("push-worker.js", browsers.worker, name="push-worker"),
     path("unsubscribe/<str:token>/", one_click.unsubscribe, name="unsubscribe"),
     path("link/", ask_link.ask, name="link"),
+    path("view/<str:token>/", view.page, name="view"),
+    path("view/<str:token>/mail/", view.mail, name="view-mail"),
     path("join/<slug:key>/", join.join, name="join"),
     path("join/<slug:key>/puzzle/", join.puzzle, name="join-puzzle"),
     path("sign-up.js", join.script, name="sign-up-script"),

@@ -1,4 +1,4 @@
-"""Two tokens from one HMAC: each opens what it is for, any change closes it,
+"""Three tokens from one HMAC: each opens what it is for, any change closes it,
 and it outlives a new secret key.
 """
 
@@ -6,39 +6,37 @@ import string
 
 import pytest
 
-from apps.lib.tokens import BadToken, pair, read_pair
+from apps.lib.tokens import BadToken, Third, read_three, three
 
 PAYLOAD = bytes(range(40))
 ALPHABET = string.ascii_letters + string.digits + "-_"
 
 
-def test_each_of_the_pair_is_read_as_what_it_is_and_not_as_the_other() -> None:
-    first, second = pair("stamp", PAYLOAD)
-    assert len(first) == len(second) == 75
-    assert (
-        read_pair("stamp", first, second=False)
-        == read_pair("stamp", second, second=True)
-        == PAYLOAD
-    )
-    for token, other in ((first, True), (second, False)):
+def test_each_of_the_three_is_read_as_what_it_is_and_not_as_another() -> None:
+    made = three("stamp", PAYLOAD)
+    assert {len(token) for token in made} == {75}
+    assert len({token[-20:] for token in made}) == 3
+    for which, token in zip(Third, made, strict=True):
+        assert read_three("stamp", token, which) == PAYLOAD
+        for other in set(Third) - {which}:
+            with pytest.raises(BadToken):
+                read_three("stamp", token, other)
         with pytest.raises(BadToken):
-            read_pair("stamp", token, second=other)
-    with pytest.raises(BadToken):
-        read_pair("another purpose", first, second=False)
+            read_three("another purpose", token, which)
 
 
 def test_every_changed_character_is_refused() -> None:
-    token, _ = pair("stamp", PAYLOAD)
+    token, *_ = three("stamp", PAYLOAD)
     for place in range(len(token)):
         for other in (
             ALPHABET[(ALPHABET.index(token[place]) + step) % 64] for step in (1, 2, 3, 32)
         ):
             with pytest.raises(BadToken):
-                read_pair("stamp", token[:place] + other + token[place + 1 :], second=False)
+                read_three("stamp", token[:place] + other + token[place + 1 :], Third.FIRST)
 
 
 def test_a_token_has_one_spelling() -> None:
-    token, _ = pair("stamp", b"\xff" * 40)
+    token, *_ = three("stamp", b"\xff" * 40)
     spellings = [
         token + "=",
         token[:10] + "\n" + token[10:],
@@ -60,17 +58,17 @@ def test_a_token_has_one_spelling() -> None:
     ]  # two bits of the last mean nothing
     for spelling in spellings:
         with pytest.raises(BadToken):
-            read_pair("stamp", spelling, second=False)
+            read_three("stamp", spelling, Third.FIRST)
 
 
 def test_a_token_of_an_old_key_is_good_while_the_key_is_among_the_fallbacks(settings) -> None:
-    token, _ = pair("stamp", PAYLOAD)
+    token, *_ = three("stamp", PAYLOAD)
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = (
         "a new key",
         ["another", settings.SECRET_KEY],
     )
-    assert read_pair("stamp", token, second=False) == PAYLOAD
-    assert pair("stamp", PAYLOAD)[0] != token
+    assert read_three("stamp", token, Third.FIRST) == PAYLOAD
+    assert three("stamp", PAYLOAD)[0] != token
     settings.SECRET_KEY_FALLBACKS = ["another"]
     with pytest.raises(BadToken):
-        read_pair("stamp", token, second=False)
+        read_three("stamp", token, Third.FIRST)

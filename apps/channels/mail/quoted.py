@@ -19,7 +19,7 @@ from functools import lru_cache
 from apps.channels.pieces import Pieces, Static
 
 _WIDTH = 75  # octets of a line, one more is for the "=" of a soft line break
-_SOFT = b"=\r\n"
+SOFT = b"=\r\n"
 _END = b"\r\n"
 _ANY_END = re.compile(rb"\r\n|\r|\n")
 _FIRST_DOTS = re.compile(rb"^\.+", re.MULTILINE)
@@ -36,7 +36,7 @@ def body(words: str | Pieces) -> bytes:
 
 def ended(lines: bytes) -> bytes:
     """End the last line of a body, as a part of a mail has to."""
-    if lines.endswith(_END) and not lines.endswith(_SOFT):
+    if lines.endswith(_END) and not lines.endswith(SOFT):
         return lines
     return lines + _END
 
@@ -56,7 +56,7 @@ def lines_of_value(text: str) -> bytes:
     if len(text) > _WIDTH:
         return lines_of(text)
     if text.isascii() and text.isprintable() and "=" not in text and text[:1] not in ".":
-        return text.encode() + _SOFT
+        return text.encode() + SOFT
     return _short(text)
 
 
@@ -74,7 +74,7 @@ def lines_of(text: str) -> bytes:
     if len(data) <= _WIDTH and text.isprintable() and text[0] != ".":
         line = b2a_qp(data)
         if len(line) <= _WIDTH:  # it is one, and needs nothing of what follows
-            return line + _SOFT
+            return line + SOFT
     if b"\r" in data:
         data = _ANY_END.sub(_END, data)
     else:
@@ -84,10 +84,10 @@ def lines_of(text: str) -> bytes:
     # it writes a blank at a line's end as =20 without asking whether that still fits
     for end, too_late in _LATE_BLANKS.items():
         if end in lines:
-            lines = too_late.sub(_SOFT + end, lines)
+            lines = too_late.sub(SOFT + end, lines)
     if lines.startswith(b".") or b"\n." in lines:
         # in a line of its own: the others keep their length
         lines = _FIRST_DOTS.sub(lambda dots: b"=2E=\r\n" * len(dots[0]), lines)
     if data.endswith(_END):
         return lines[:-2]
-    return lines[:-2] + _SOFT
+    return lines[:-2] + SOFT

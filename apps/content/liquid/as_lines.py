@@ -23,7 +23,7 @@ from liquid.ast import Node
 from liquid.builtin.tags.assign_tag import AssignNode
 from liquid.builtin.tags.capture_tag import CaptureNode
 
-from apps.channels.mail.quoted import body, lines_of, lines_of_value
+from apps.channels.mail.quoted import SOFT, body, lines_of, lines_of_value
 from apps.channels.pieces import Pieces, Static
 from apps.content.liquid.blank_lines import inner
 from apps.content.liquid.compiled import Fragment, PythonSource, as_f_string, written
@@ -83,6 +83,7 @@ _TOOLS: dict[str, Any] = {
     "lines_of_pieces": _lines_of_pieces,
     "lines_of_value": lines_of_value,
     "odd": _odd,
+    "soft_break": SOFT,
 }
 
 
@@ -92,7 +93,8 @@ class _Lines(PythonSource):
     def _begin(self) -> None:
         super()._begin()
         for which in sorted(_tokens_in(self.nodes)):
-            self._line(f"{which} = lines_of_value(names['links'][{which!r}])")
+            # a token is short and may stand in any URL, so nothing of it needs to be encoded
+            self._line(f"{which} = names['links'][{which!r}].encode() + soft_break")
 
     def _is_long(self, words: Static) -> bool:
         return len(words) > SHORT or "\n" in words or "=" in words

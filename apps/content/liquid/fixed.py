@@ -21,8 +21,9 @@ from apps.content.liquid.undocumented import escaped
 # In words these stand where a reader's token goes. Nobody writes them by accident.
 TRACKING = "CARILLON-TRACKING-TOKEN-HERE"
 MANAGING = "CARILLON-MANAGING-TOKEN-HERE"
-_NAMES = {TRACKING: "tracking", MANAGING: "managing"}
-_MARK = re.compile(f"({TRACKING}|{MANAGING})")
+VIEWING = "CARILLON-VIEWING-TOKEN-HERE"
+_NAMES = {TRACKING: "tracking", MANAGING: "managing", VIEWING: "viewing"}
+_MARK = re.compile(f"({TRACKING}|{MANAGING}|{VIEWING})")
 _NOTHING: Any = None  # our tags include no other templates, so none asks the context for them
 
 # paths as ("site", "name") with what they are for every reader; marks in it are tokens

@@ -18,19 +18,21 @@ _PAYLOAD = Struct(">16s16sII")  # delivery, follower, notification type, version
 
 
 class Stamp(NamedTuple):
-    """One message's two tokens, 75 characters each.
+    """One message's three tokens, 75 characters each; none of them tells another.
 
-    Who was forwarded a link of a mail holds the first one only.
+    Who was forwarded a link of a mail holds that one only.
     """
 
     # in the links to click and the open pixel: it opens nothing of the follower's
     tracking: ReaderToken
     managing: ReaderToken  # in the links to the follower's own pages
+    # in the link to the mail in a browser: it shows that mail, and can change nothing
+    viewing: ReaderToken
 
 
 # What a preview shows: as long as real tokens, and nobody's. A real one would let whoever looks at
 # the preview act as the follower. Their pages say that it was a preview.
-DEAD = Stamp(ReaderToken("preview".center(75, "-")), ReaderToken("preview".center(75, "-")))
+DEAD = Stamp(*[ReaderToken("preview".center(75, "-"))] * 3)
 
 
 class Mark(NamedTuple):
@@ -49,18 +51,23 @@ class Mark(NamedTuple):
 def stamp(*, delivery: UUID, follower: UUID, notification_type: int, version: int) -> Stamp:
     """Sign what a message's links name."""
     payload = _PAYLOAD.pack(delivery.bytes, follower.bytes, notification_type, version)
-    tracking, managing = tokens.pair(_PURPOSE, payload)
-    return Stamp(ReaderToken(tracking), ReaderToken(managing))
+    tracking, managing, viewing = tokens.three(_PURPOSE, payload)
+    return Stamp(ReaderToken(tracking), ReaderToken(managing), ReaderToken(viewing))
 
 
 def read_tracking(token: str) -> Mark:
     """Read the token of a link to click or of the pixel. Raises BadToken."""
-    return _mark(tokens.read_pair(_PURPOSE, token, second=False))
+    return _mark(tokens.read_three(_PURPOSE, token, tokens.Third.FIRST))
 
 
 def read_managing(token: str) -> Mark:
     """Read the token of a link to the follower's own pages. Raises BadToken."""
-    return _mark(tokens.read_pair(_PURPOSE, token, second=True))
+    return _mark(tokens.read_three(_PURPOSE, token, tokens.Third.SECOND))
+
+
+def read_viewing(token: str) -> Mark:
+    """Read the token of the link to a mail in a browser. Raises BadToken."""
+    return _mark(tokens.read_three(_PURPOSE, token, tokens.Third.LAST))
 
 
 def stamped_preferences_url(stamp: Stamp) -> str:
@@ -71,6 +78,11 @@ def stamped_preferences_url(stamp: Stamp) -> str:
 def stamped_unsubscribe_url(stamp: Stamp) -> str:
     """One-click target (RFC 8058): a POST there opts out of the message's type, a GET only asks."""
     return own_site().unsubscribe(stamp.managing)
+
+
+def stamped_view_url(stamp: Stamp) -> str:
+    """The mail itself, in a browser."""
+    return own_site().view(stamp.viewing)
 
 
 def stamped_confirm_url(stamp: Stamp) -> str:

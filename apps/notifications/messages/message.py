@@ -51,9 +51,11 @@ def message_of(
     site = own_site()
     known = site.known
     leave = ""
+    view = ""
     if kind.commercial:
         known = site.known_commercial
         leave = site.unsubscribe(stamp.managing)
+        view = site.view(stamp.viewing)
     confirm = ""
     if kind.confirms:
         confirm = site.confirm(stamp.managing)
@@ -65,6 +67,7 @@ def message_of(
         data,
         preferences=site.preferences(stamp.managing),
         unsubscribe=leave,
+        view=view,
         confirm=confirm,
     )
     words = compiled(version)
@@ -83,7 +86,11 @@ def message_of(
     if row.channel != Channel.EMAIL:
         parts = words.render(row.channel, person.language, values).parts
         return _short(row, parts, person.language, now)
-    values["links"] |= stamp._asdict()
+    values["links"] |= {
+        "tracking": stamp.tracking,
+        "managing": stamp.managing,
+        "viewing": stamp.viewing,
+    }
     parts = words.render_mail(
         person.language,
         values,

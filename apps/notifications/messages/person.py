@@ -12,6 +12,7 @@ from apps.notifications.messages.links import (
     stamped_confirm_url,
     stamped_preferences_url,
     stamped_unsubscribe_url,
+    stamped_view_url,
 )
 from apps.notifications.messages.site import own_site
 
@@ -99,6 +100,7 @@ def context(
     *,
     preferences: str,
     unsubscribe: str,
+    view: str = "",
     confirm: str = "",
 ) -> dict[str, Any]:
     """Everything a template sees: the caller's data, and the reserved roots,
@@ -108,7 +110,12 @@ def context(
         **data,
         "follower": values(person),
         "site": own_site().values,
-        "links": {"preferences": preferences, "unsubscribe": unsubscribe, "confirm": confirm},
+        "links": {
+            "preferences": preferences,
+            "unsubscribe": unsubscribe,
+            "view": view,
+            "confirm": confirm,
+        },
     }
 
 
@@ -117,8 +124,10 @@ def preview_context(
 ) -> dict[str, Any]:
     """Everything a template sees in a preview or a test: its links lead to nobody's pages."""
     leave = ""
+    view = ""
     if kind.commercial:
         leave = stamped_unsubscribe_url(DEAD)
+        view = stamped_view_url(DEAD)
     confirm = ""
     if kind.confirms:
         confirm = stamped_confirm_url(DEAD)
@@ -127,5 +136,6 @@ def preview_context(
         data,
         preferences=stamped_preferences_url(DEAD),
         unsubscribe=leave,
+        view=view,
         confirm=confirm,
     )

@@ -8,7 +8,7 @@ from functools import lru_cache
 from django.conf import settings
 from django.urls import reverse
 
-from apps.content.liquid.fixed import MANAGING, SameForAll
+from apps.content.liquid.fixed import MANAGING, VIEWING, SameForAll
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class Site:
     preferences: OwnAddress
     unsubscribe: OwnAddress
     confirm: OwnAddress
+    view: OwnAddress
     # what a mail says to every reader though it stands in braces
     known: SameForAll
     known_commercial: SameForAll
@@ -44,14 +45,21 @@ def _site(name: str, url: str, address: str) -> Site:
     preferences = _address(url, "subscriptions:preferences")
     unsubscribe = _address(url, "subscriptions:unsubscribe")
     known = {("site", each): text for each, text in values.items()}
+    view = _address(url, "subscriptions:view")
     known["links", "preferences"] = preferences(MANAGING)
-    commercial = {**known, ("links", "unsubscribe"): unsubscribe(MANAGING)}
+    commercial = {
+        **known,
+        ("links", "unsubscribe"): unsubscribe(MANAGING),
+        ("links", "view"): view(VIEWING),
+    }
     known["links", "unsubscribe"] = ""
+    known["links", "view"] = ""
     return Site(
         values,
         preferences,
         unsubscribe,
         _address(url, "subscriptions:confirm"),
+        view,
         frozenset(known.items()),
         frozenset(commercial.items()),
     )

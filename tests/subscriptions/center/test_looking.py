@@ -16,6 +16,7 @@ from apps.notifications.models import ProviderAccount
 from apps.subscriptions import urls
 from tests.make import TESTER, make_type
 from tests.subscriptions.pages import everything_stored, preferences_path, visit
+from tests.subscriptions.reading.world import delivery_to, make_letter, view_path
 from tests.subscriptions.sign_up.world import asked, make_form
 
 AGENTS = (
@@ -45,7 +46,9 @@ def make_sms_account() -> ProviderAccount:
 
 def paths_of(follower: Follower) -> list[str]:
     """Every public address, filled in for the follower; a new one without a rule here fails."""
+    make_letter(make_type("letters"), [follower])
     for_token = {
+        "view": view_path(delivery_to(follower)).split("/")[3],
         "preferences": tokens.make("preferences", {"f": str(follower.uid)}),
         "unsubscribe": tokens.make("unsubscribe", {"f": str(follower.uid), "t": "news"}),
         "sms": str(make_sms_account().uid),

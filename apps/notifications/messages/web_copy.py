@@ -1,0 +1,55 @@
+"""A mail as its web page shows it: the same words, and no link with which to act as its reader.
+
+It is written anew from the version and the data that the mail was pinned to, so that nothing of it
+is stored: what the template says about the reader is what is known of them today.
+"""
+
+import re
+from functools import lru_cache
+
+from django.conf import settings
+from django.urls import reverse
+
+from apps.content.render import Rendered, compiled
+from apps.followers.models import Channel
+from apps.notifications.messages.person import Person, context, person_of
+from apps.notifications.models import Delivery
+
+# The pages that a reader's own tokens open (subscriptions/urls.py). Data may hold such addresses,
+# too: a digest has those of the messages in it.
+_OWN_PAGES = ("preferences", "unsubscribe", "confirm", "view")
+
+
+def copy_for_reader(delivery: Delivery, reader: Person | None = None) -> Rendered:
+    """Write the mail of this delivery once more. Its follower must not be gone.
+
+    `reader`: the follower as `person_of` made it, for who writes many. Raises RenderError.
+    """
+    if reader is None:
+        assert delivery.follower is not None  # noqa: S101  (the caller looked)
+        reader = person_of(delivery.follower)
+    notification = delivery.notification
+    data = {**notification.data, **(delivery.data or {})}
+    asking = _asking()
+    values = context(reader, data, preferences=asking, unsubscribe=asking)
+    copy = compiled(notification.version).render(Channel.EMAIL, reader.language, values)
+    return Rendered(
+        copy.channel,
+        copy.language,
+        {name: _without_tokens(words, asking) for name, words in copy.parts.items()},
+    )
+
+
+def _without_tokens(words: str, asking: str) -> str:
+    """Let each link to a page of the reader's own lead to where people ask for their link."""
+    return _own_links(settings.SITE_URL).sub(lambda _: asking, words)
+
+
+@lru_cache(maxsize=4)
+def _own_links(site: str) -> re.Pattern[str]:
+    pages = "|".join(_OWN_PAGES)
+    return re.compile(rf"{re.escape(site)}/p/(?:{pages})/[^\s\"'<>]*")
+
+
+def _asking() -> str:
+    return settings.SITE_URL + reverse("subscriptions:link")
