@@ -245,7 +245,7 @@ STORAGES = {
 }
 MEDIA_ROOT = VAR_DIR / "files"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 1_100  # a file of 1,000 columns has a choice for each
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000  # a file of 1,000 columns has a choice for each, and words
 EVENT_DAYS = env.integer(
     "EVENT_DAYS", 90, least=1
 )  # an integrator's event is kept so long after it was worked off

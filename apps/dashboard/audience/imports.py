@@ -14,7 +14,7 @@ from crispy_forms.layout import Layout
 from django import forms
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.defaultfilters import filesizeformat
 from django.urls import path
@@ -28,16 +28,27 @@ from apps.accounts.permissions import Capability, may, requires
 from apps.dashboard.shell.forms import offer, plain_helper
 from apps.dashboard.shell.paging import page_of
 from apps.followers.imports import run, upload
-from apps.followers.imports.columns import TARGETS, UNDECIDED, BadMapping, as_metadata
+from apps.followers.imports.columns import CONSENT, TARGETS, UNDECIDED, BadMapping, as_metadata
 from apps.followers.imports.csv_file import BadFile, Reading
 from apps.followers.imports.encoding import ENCODINGS
-from apps.followers.imports.preview import preview_of
+from apps.followers.imports.options import REFUSE, WITHOUT_PLUS
+from apps.followers.imports.preview import meaning_of, preview_of
 from apps.followers.imports.problems_file import problems_csv, problems_in_words
 from apps.followers.imports.upload import AlreadyStarted, read_again, start_upload
 from apps.followers.models import CustomField, Import, ImportProblem, ImportState
 from apps.lib.refusals import Refused
 
 SHOWN = 15  # rows of the preview
+UNKNOWN = "?"  # chosen for a word that nobody has given a meaning yet
+# What a word about consent can mean.
+MEANINGS = {
+    "subscribed": _("Subscribed"),
+    "unsubscribed": pgettext_lazy("meaning of a word", "Not subscribed"),
+    "bounced": pgettext_lazy("meaning of a word", "Mail came back"),
+    "complained": pgettext_lazy("meaning of a word", "Marked as spam"),
+    "": pgettext_lazy("meaning of a word", "Nothing"),
+    REFUSE: _("Refuse these rows"),
+}
 
 
 DELIMITERS = {",": _("Comma"), ";": _("Semicolon"), "\t": _("Tab"), "|": _("Vertical bar")}
@@ -124,10 +135,30 @@ class MappingForm(forms.Form):
             "more. Nobody is added or changed."
         ),
     )
+    standing = forms.ChoiceField(
+        label=_("What are these people?"),
+        required=False,
+        choices=[
+            ("", _("As the columns say; without one, subscribed")),
+            ("unsubscribed", _("All have opted out, or never opted in")),
+            ("bounced", _("Mail to all of them came back")),
+            ("complained", _("All marked a mail as spam")),
+        ],
+        help_text=_("Some programs say it only in the name of the file."),
+    )
     country = forms.ChoiceField(
         label=_("Country of phone numbers without country code"),
         required=False,
         help_text=_("Such as 0151 1234567. Without a country such numbers are left out."),
+    )
+    dates = forms.ChoiceField(
+        label=_("Dates such as 03/04/2023"),
+        required=False,
+        choices=[
+            ("", _("Leave out what can't be told")),
+            ("day", _("Begin with the day: 3 April")),
+            ("month", _("Begin with the month: March 4")),
+        ],
     )
     tags = forms.CharField(
         label=_("Put these tags on everybody in the file"),
@@ -152,8 +183,12 @@ class MappingForm(forms.Form):
 
     def __init__(self, *args: Any, job: Import, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        offer(self, "country", [("", gettext("None")), *_countries(get_language() or "en")])
-        self.fields["do_not_contact"].initial = job.options.get("do_not_contact", False)
+        known = _countries(get_language() or "en")
+        without = (WITHOUT_PLUS, gettext("They have a country code, but no plus sign"))
+        offer(self, "country", [("", gettext("None")), without, *known])
+        for name in ("do_not_contact", "standing", "country", "dates"):
+            self.fields[name].initial = job.options.get(name)
+        self.job = job
         self.columns: list[str] = job.dialect["columns"]
         language = get_language() or settings.LANGUAGE_CODE
         own = [(as_metadata(row.key), row.label(language)) for row in CustomField.objects.all()]
@@ -161,7 +196,9 @@ class MappingForm(forms.Form):
             target = job.mapping.get(column, "ignore")
             self.fields[f"column-{number}"] = _target_field(column, target, own)
         self.helper = plain_helper()
-        self.helper.layout = Layout("do_not_contact", "country", "tags", "update", "wording")
+        self.helper.layout = Layout(
+            "do_not_contact", "standing", "country", "dates", "tags", "update", "wording"
+        )
 
     def column_fields(self) -> list[Any]:
         return [self[f"column-{number}"] for number in range(len(self.columns))]
@@ -178,11 +215,30 @@ class MappingForm(forms.Form):
 
     def options(self) -> dict[str, Any]:
         if not self.is_bound:
-            return {"do_not_contact": self.fields["do_not_contact"].initial}
-        names = ("update", "wording", "country", "do_not_contact")
+            return {}  # as it was suggested
+        names = ("update", "wording", "country", "do_not_contact", "standing", "dates")
         options = {name: self.cleaned_data[name] for name in names}
         options["tags"] = self.cleaned_data["tags"].split(",")
+        options["values"] = self.values()
         return options
+
+    def meanings(self) -> list[tuple[str, str, str]]:
+        """Give what was chosen below the preview: (column, word, meaning)."""
+        if not isinstance(self.data, QueryDict):
+            return []
+        said = [self.data.getlist(f"said-{name}") for name in ("column", "word", "meaning")]
+        return [each for each in zip(*said, strict=False) if each[2] != UNKNOWN]
+
+    def values(self) -> dict[str, dict[str, str]]:
+        """Give the meanings that differ from what is read anyway."""
+        mapping = self.mapping()
+        values: dict[str, dict[str, str]] = {}
+        for column, word, meaning in self.meanings():
+            target = mapping.get(column, "")
+            about_consent = target in CONSENT
+            if meaning != meaning_of(target, word) and (meaning or about_consent):
+                values.setdefault(column, {})[word] = meaning
+        return values
 
 
 def _target_field(column: str, target: str, own: Sequence[tuple[str, str]]) -> forms.ChoiceField:
@@ -280,6 +336,8 @@ def _mapping(request: HttpRequest, job: Import) -> HttpResponse:
         "reading": reading,
         "preview": preview,
         "refusal": refusal,
+        "meanings": MEANINGS,
+        "said": form.meanings(),
     }
     return render(request, "dashboard/audience/imports/mapping.html", context)
 

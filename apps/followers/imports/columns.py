@@ -1,7 +1,9 @@
-"""Guess what each column of a file is from its heading, and check what a person made of it.
+"""Guess what each column of a file is, and check what a person made of it.
 
-A column that may say who opted out is never left out by a guess: it is mapped when all it says is
-understood, and waits for a person's word otherwise.
+What the program that wrote the file is known to mean by a heading goes before what the heading says
+by itself. A column that may say who opted out is never left out by a guess: it is mapped when
+something it says is understood, and waits for a person's word otherwise; so does each of its words
+that is not understood (`options.check_words`).
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -10,7 +12,8 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from apps.followers.imports import status_words
-from apps.followers.imports.status_words import BOUNCED, OPTED_OUT, STATUS
+from apps.followers.imports.status_words import BOUNCED, OPTED_OUT, SMS_OUT, STATUS
+from apps.followers.imports.words.systems import KEEP, OBJECT, System
 from apps.followers.models import CustomField
 from apps.lib.refusals import Refused
 
@@ -28,13 +31,15 @@ TARGETS = {
     "tags": _("Tags (separated by ; or ,)"),
     STATUS: _("Subscription status (yes, no, unsubscribed, cleaned …)"),
     OPTED_OUT: _("Opted out (yes, no or a date)"),
+    SMS_OUT: _("Opted out of text messages (yes, no or a date)"),
     BOUNCED: _("Bounced (yes, no or a date)"),
     "subscribed_at": _("Sign-up date"),
+    OBJECT: _("Metadata (a JSON object)"),
 }
 KEYS = ("external_id", "email", "phone")  # what tells one person from another, in this order
 METADATA = "metadata."
 UNDECIDED = ""  # looks like an opt-out, and nobody said yet what it is
-CONSENT = (STATUS, OPTED_OUT, BOUNCED)
+CONSENT = (STATUS, OPTED_OUT, SMS_OUT, BOUNCED)
 SHARED = {*CONSENT, "tags"}  # several columns may be one of these
 MOST_GUESSED = 50  # unknown columns that are kept as metadata without being asked for
 _KEY_CHARS = 60
@@ -56,10 +61,7 @@ _HEADINGS = {
         "lastname lname surname familyname secondname nachname familienname nom apellido "
         "apellidos фамилия прізвище"
     ),
-    "external_id": (
-        "externalid id userid customerid crmid uid uuid subscriberid contactid внешнийид "
-        "идентификатор ид кодклиента номерклиента"
-    ),
+    "external_id": "externalid extid customerid crmid внешнийид внешнийid кодклиента номерклиента",
     "language": "language lang locale preferredlanguage sprache langue idioma язык мова",
     "time_zone": "timezone tz zeitzone часовойпояс таймзона",
     "tags": "tags tag labels groups теги тег метки метка группы",
@@ -70,9 +72,15 @@ _HEADINGS = {
         "registeredat anmeldedatum angemeldetam датаподписки датарегистрации датадобавления "
         "подписанс"
     ),
+    OBJECT: "metadata",
     # what our own files have and an import does not read: of refused rows, and of exports
-    "ignore": "line problem followerid unsubscribedat metadata",
+    "ignore": "line problem followerid unsubscribedat",
 }
+# May be the id that the company gave, or one of the other program that nobody else knows. Only
+# where nothing else tells people apart it is taken for the first.
+_SOME_ID = frozenset(
+    ("id", "userid", "uid", "uuid", "subscriberid", "contactid", "memberid", "ид", "идентификатор")
+)
 _SUGGESTIONS = {
     heading: target for target, headings in _HEADINGS.items() for heading in headings.split()
 }
@@ -84,22 +92,27 @@ class BadMapping(Refused):
     """The columns can't be read this way."""
 
 
-def suggest(columns: Sequence[str], words: Sequence[Words] = ()) -> dict[str, str]:
+def suggest(
+    columns: Sequence[str], words: Sequence[Words] = (), system: System | None = None
+) -> dict[str, str]:
     """Guess a target for each column from its heading and the cells that were seen in it.
 
     UNDECIDED where a person must choose, "metadata.<key>" where nothing fits, "ignore" where there
-    is nothing in the column.
+    is nothing in the column. `system` is the program whose export it is.
     """
     said = [*words, *[None] * (len(columns) - len(words))]
     mapping: dict[str, str] = {}
     unknown: list[str] = []
     for column, cells in zip(columns, said, strict=True):
-        target = _guess(column, cells)
+        target = _of_system(column, system)
         if target is None:
+            target = _guess(column, cells)
+        if target in mapping.values() and target not in SHARED | {"ignore", UNDECIDED}:
+            target = None
+        if target in (None, KEEP):
             unknown.append(column)
-        elif target in mapping.values() and target not in SHARED | {"ignore", UNDECIDED}:
-            target = "ignore"
-        mapping[column] = target or UNDECIDED
+            target = UNDECIDED
+        mapping[column] = target
     found = set(mapping.values())
     if "last_name" in found and "name" in found and "first_name" not in found:
         # “Имя” beside “Фамилия” is the first name
@@ -108,7 +121,17 @@ def suggest(columns: Sequence[str], words: Sequence[Words] = ()) -> dict[str, st
         about = status_words.detail_of(column)
         if mapping[column] == UNDECIDED and about and found & {STATUS, about}:
             unknown.append(column)  # the reason of an opt-out that another column tells
+    if not found & set(KEYS):
+        for column in [name for name in unknown if status_words.squashed(name) in _SOME_ID][:1]:
+            unknown.remove(column)
+            mapping[column] = "external_id"
     return mapping | _kept(columns, unknown)
+
+
+def _of_system(column: str, system: System | None) -> str | None:
+    if system is None:
+        return None
+    return system.targets.get(status_words.squashed(column))
 
 
 def _guess(column: str, cells: Words) -> str | None:
@@ -119,14 +142,16 @@ def _guess(column: str, cells: Words) -> str | None:
     if cells is not None and not cells:
         return "ignore"
     target = status_words.target_of(column)
-    if target is None or (target == STATUS and not _reads(STATUS, cells)):
-        if cells is not None and status_words.say_out(cells):
-            return UNDECIDED
-        if status_words.is_doubtful(column, cells):
-            return UNDECIDED
-        return None
     if target and _reads(target, cells):
         return target
+    if target is None or target == STATUS:
+        if status_words.is_doubtful(column, cells):
+            return UNDECIDED
+        if target and cells and len(status_words.unread(target, cells)) < len(cells):
+            return target  # a person says what its other words mean
+        if cells is not None and status_words.say_out(cells):
+            return UNDECIDED
+        return None
     return UNDECIDED
 
 
@@ -184,13 +209,18 @@ def as_metadata(column: str) -> str:
     return f"{METADATA}{column.strip()[:_KEY_CHARS].strip()}"
 
 
-def may_say_out(columns: Sequence[str], words: Sequence[Words]) -> list[str]:
+def may_say_out(
+    columns: Sequence[str], words: Sequence[Words], system: System | None = None
+) -> list[str]:
     """List the columns that may say who opted out: a person, or a sure guess, decides on each."""
-    return [
-        column
-        for column, cells in zip(columns, words, strict=True)
-        if _guess(column, cells) in {*CONSENT, UNDECIDED}
-    ]
+    found = []
+    for column, cells in zip(columns, words, strict=True):
+        target = _of_system(column, system)
+        if target is None:
+            target = _guess(column, cells)
+        if target in {*CONSENT, UNDECIDED}:
+            found.append(column)
+    return found
 
 
 def check_mapping(

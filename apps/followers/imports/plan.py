@@ -18,10 +18,10 @@ from apps.followers.addresses import CHANNEL_OF
 from apps.followers.consent.suppression import states_of
 from apps.followers.imports.columns import KEYS
 from apps.followers.imports.csv_file import CsvRow
+from apps.followers.imports.options import Options
 from apps.followers.imports.rows import (
     BadRow,
     ImportedPerson,
-    Options,
     Place,
     Problem,
     Terms,
@@ -63,8 +63,8 @@ class Action(StrEnum):
 class RowDecision:
     """What happens to one row.
 
-    `changes` are {field: (before, after)}; `note` says why, or what stays as it is; `sort` is how
-    a refusal is counted. The person of a refused row is known when its opt-out is obeyed; it is
+    `changes` are {field: (before, after)}; `note` says why, or what stays as it is; `why` is what
+    a refusal is for. The person of a refused row is known when its opt-out is obeyed; it is
     obeyed for `also_out` too, who have a further address of the row.
     """
 
@@ -75,15 +75,15 @@ class RowDecision:
     person: ImportedPerson | None = None
     follower: Follower | None = None
     changes: dict[str, tuple[Any, Any]] = field(default_factory=dict)
-    sort: str = ""
+    why: Problem | None = None
     also_out: tuple[Follower, ...] = ()
 
     @property
     def problems(self) -> list[Problem]:
         """Give what the file's owner may want to correct: cells left out, or why it was refused."""
         problems = []
-        if self.action == Action.REFUSED:
-            problems.append(Problem(self.sort, self.note))
+        if self.why:
+            problems.append(self.why._replace(message=self.note))
         elif self.person:
             problems += self.person.problems
         return problems
@@ -206,7 +206,7 @@ def judge_rows(
             people.append((row, read(row, terms)))
         except BadRow as error:
             refused.append(
-                RowDecision(row.line, Action.REFUSED, row.cells, str(error), sort=error.sort)
+                RowDecision(row.line, Action.REFUSED, row.cells, str(error), why=error.problem)
             )
     return people, refused
 
@@ -241,12 +241,10 @@ def decide(
     follower = _owner(person, known)
     if refusal := _refusal(person, follower, known, memory):
         note = refusal.message
-        if person.opted_out or person.suppressed_for:
+        if person.opted_out or person.suppressions:
             obeyed = gettext("The opt-out in this row is obeyed.")
             note = f"{note} {obeyed}"
-        return RowDecision(
-            person.line, Action.REFUSED, cells, note, person=person, sort=refusal.sort
-        )
+        return RowDecision(person.line, Action.REFUSED, cells, note, person=person, why=refusal)
     also_out = _others_out(person, follower, known)
     person = _without_taken(person, follower, known, memory)
     memory.lines_by_key |= dict.fromkeys(person.keys.items(), person.line)
@@ -307,7 +305,7 @@ def decide_to_suppress(
         said = gettext("The row has no email or phone that could be suppressed.")
         nobody = Problem("nobody", said)
         problem = next(iter(person.problems), nobody)
-        return RowDecision(person.line, Action.REFUSED, cells, problem.message, sort=problem.sort)
+        return RowDecision(person.line, Action.REFUSED, cells, problem.message, why=problem)
     notes = [problem.message for problem in person.problems]
     stopped = []
     for place in person.all_places:
@@ -383,9 +381,7 @@ def _without_taken(
 
 def _to_suppress(person: ImportedPerson, known: Known) -> list[str]:
     """List the addresses of a row that go to the suppression list."""
-    if not person.suppressed_for:
-        return []
-    places = person.all_places
+    places = person.suppressions
     return [place.value for place in places if (place.field, place.key) not in known.states]
 
 
@@ -444,8 +440,8 @@ def _as_new(person: ImportedPerson) -> dict[str, tuple[Any, Any]]:
         after["metadata"] = person.metadata
     if not person.subscribes:
         after["subscribed"] = False
-    if person.suppressed_for:
-        after["suppressed"] = [place.value for place in person.all_places]
+    if stopped := person.suppressions:
+        after["suppressed"] = [place.value for place in stopped]
     return {name: (None, value) for name, value in after.items()}
 
 

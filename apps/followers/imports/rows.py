@@ -6,19 +6,19 @@ cells, or that may say an opt-out in unknown words is refused.
 
 import csv
 import datetime as dt
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
-import phonenumbers
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from apps.followers import profile_fields
 from apps.followers.addresses import CHANNEL_OF, normalise
 from apps.followers.fields.fitting import KnownFields, fitted
-from apps.followers.imports import cells, language_names
+from apps.followers.imports import cells
 from apps.followers.imports.columns import (
     CONSENT,
     KEYS,
@@ -28,9 +28,12 @@ from apps.followers.imports.columns import (
     check_mapping,
 )
 from apps.followers.imports.csv_file import CsvRow
-from apps.followers.imports.moments import moment
-from apps.followers.imports.status_words import STATUS, Standing, standing
-from apps.followers.models import Import, SuppressionReason
+from apps.followers.imports.options import WITHOUT_PLUS, Options
+from apps.followers.imports.status_words import STATUS, Standing, standings
+from apps.followers.imports.words import language_names
+from apps.followers.imports.words.moments import moment
+from apps.followers.imports.words.systems import OBJECT
+from apps.followers.models import Channel, Import, SuppressionReason
 from apps.followers.profile_fields import BadFollower
 from apps.lib.partial import merged
 from apps.lib.refusals import Refused
@@ -39,60 +42,24 @@ _Value = TypeVar("_Value")
 # What stands between the signs of a list, and the sign behind it.
 _PART = re.compile(r"([^;,\n|<>]++)([;,\n|<>]?)")
 _MAILTO = re.compile(r"^mailto:([^?]*+).*", re.IGNORECASE | re.DOTALL)
-_OPTIONS = ("tags", "update", "wording", "country", "do_not_contact")
 
 
 class Problem(NamedTuple):
-    """What is wrong with a cell or a row: the sort that is counted, and the sentence about this."""
+    """What is wrong with a cell or a row: the sort that is counted, the sentence about this, and
+    the cell, where it can be read as something else (`Options.values`).
+    """
 
     sort: str
     message: str
+    cell: str = ""
 
 
 class BadRow(Refused):
-    """A row that can't be taken; `sort` is how a preview counts it."""
+    """A row that can't be taken; `problem` is how a preview counts it."""
 
-    def __init__(self, sort: str, message: str) -> None:
+    def __init__(self, sort: str, message: str, cell: str = "") -> None:
         super().__init__(message, field="row")
-        self.sort = sort
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Choices for the whole file.
-
-    Opt-outs in the file are obeyed even when existing followers are left alone.
-    """
-
-    tags: tuple[str, ...] = ()  # put on everybody in the file
-    update: bool = True  # False: followers that exist already stay as they are
-    wording: str = ""  # which consent text the people in the file saw
-    country: str = ""  # of phone numbers without country code, such as DE
-    do_not_contact: bool = False  # suppress each address of the file, and add nobody
-
-    @classmethod
-    def read(cls, options: Mapping[str, Any]) -> "Options":
-        """Read {"tags": [names], "update": bool, "wording": text, "country": "DE",
-        "do_not_contact": bool}; all may be missing. Raises BadMapping.
-        """
-        if unknown := set(options) - set(_OPTIONS):
-            said = gettext("{option!r} is not an option. There are: {options}.")
-            raise BadMapping(said.format(option=unknown.pop(), options=", ".join(_OPTIONS)))
-        try:
-            tags = profile_fields.tag_names(options.get("tags", ()))
-        except BadFollower as error:
-            raise BadMapping(str(error)) from error
-        country = str(options.get("country", "")).strip().upper()
-        wording = str(options.get("wording", ""))[:40]
-        update = bool(options.get("update", True))
-        do_not_contact = bool(options.get("do_not_contact", False))
-        if country and country not in phonenumbers.SUPPORTED_REGIONS:
-            said = gettext("{country!r} is not a country. Use a code such as DE.")
-            raise BadMapping(said.format(country=country[:40]))
-        return cls(tuple(tags), update, wording, country, do_not_contact)
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        self.problem = Problem(sort, message, cell)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +76,13 @@ class Terms:
     def of(
         cls, job: Import, mapping: Mapping[str, str], options: Mapping[str, Any] | None
     ) -> "Terms":
-        """Check mapping and options of an import. Raises BadMapping."""
+        """Check mapping and options of an import; what is not chosen is as it was suggested.
+
+        Raises BadMapping.
+        """
         columns = job.dialect["columns"]
         used = check_mapping(columns, mapping, job.dialect.get("may_say_out", ()))
-        chosen = Options.read(options or {})
+        chosen = Options.read(job.options | dict(options or {}))
         if chosen.do_not_contact and not set(used.values()) & set(CHANNEL_OF):
             raise BadMapping(
                 gettext("A do-not-contact list needs a column of emails or phone numbers.")
@@ -155,18 +125,28 @@ class ImportedPerson:
         return bool(self.standings & {Standing.OUT, Standing.COMPLAINED})
 
     @property
-    def suppressed_for(self) -> SuppressionReason | None:
-        """Why the addresses of the row go to the suppression list; None where they don't."""
+    def suppressions(self) -> dict[Place, SuppressionReason]:
+        """Tell which addresses of the row go to the suppression list, and why.
+
+        What came back or was complained about is mail; only a row without an email speaks of its
+        phone.
+        """
+        found: dict[Place, SuppressionReason] = {}
+        if Standing.NO_SMS in self.standings:
+            numbers = [place for place in self.all_places if place.field == "phone"]
+            found |= dict.fromkeys(numbers, SuppressionReason.MANUAL)
+        mails = [place for place in self.all_places if place.field == "email"]
+        about = mails or self.all_places
         if Standing.COMPLAINED in self.standings:
-            return SuppressionReason.COMPLAINT
-        if Standing.BOUNCED in self.standings:
-            return SuppressionReason.HARD_BOUNCE
-        return None
+            found |= dict.fromkeys(about, SuppressionReason.COMPLAINT)
+        elif Standing.BOUNCED in self.standings:
+            found |= dict.fromkeys(about, SuppressionReason.HARD_BOUNCE)
+        return found
 
     @property
     def subscribes(self) -> bool:
         """Tell whether somebody who is new becomes subscribed."""
-        return self.standings <= {Standing.IN}
+        return self.standings <= {Standing.IN, Standing.NO_SMS}
 
     @property
     def all_places(self) -> list[Place]:
@@ -177,7 +157,7 @@ def read(row: CsvRow, terms: Terms) -> ImportedPerson:
     """Read what a row says of a person. Raises BadRow with the reason why it can't be taken."""
     if row.problem:
         raise BadRow("quotation_marks", row.problem[:1].upper() + row.problem[1:])
-    said = _Said(_cells_by_target(row, terms.columns, terms.mapping))
+    said = _Said(_cells_by_target(row, terms))
     places = said.places(terms.options.country)
     first: dict[str, Place] = {}
     for place in places:
@@ -190,9 +170,9 @@ def read(row: CsvRow, terms: Terms) -> ImportedPerson:
         raise said.nobody()
     more = tuple(place for place in places if place is not first[place.field])
     tags = said.tags(terms.options.tags)
-    standings = said.standings()
+    standings = said.standings(terms.options.standing)
     metadata = said.metadata(terms.fields)
-    signed_up = said.moment("subscribed_at", before=terms.uploaded_at)
+    signed_up = said.moment("subscribed_at", terms)
     return ImportedPerson(
         line=row.line,
         keys=keys,
@@ -235,7 +215,7 @@ class _Said:
         if not isinstance(error, Refused):
             said = gettext("{cell!r} can't be read: {error}")
             message = said.format(cell=cell[:40], error=message)
-        self.problems.append(Problem(target, message))
+        self.problems.append(Problem(target, message, cell))
 
     def values(self) -> dict[str, str]:
         """Read what stands in the follower's own row."""
@@ -247,8 +227,9 @@ class _Said:
         values["time_zone"] = self.read("time_zone", profile_fields.time_zone)
         return {name: value for name, value in values.items() if value}
 
-    def moment(self, target: str, *, before: dt.datetime) -> dt.datetime | None:
-        return self.read(target, lambda cell: moment(cell, now=before))
+    def moment(self, target: str, terms: Terms) -> dt.datetime | None:
+        first = terms.options.dates
+        return self.read(target, lambda cell: moment(cell, now=terms.uploaded_at, first=first))
 
     def name(self) -> str | None:
         """Read the name: whole, or from its parts, or as it stands before an address."""
@@ -271,7 +252,7 @@ class _Said:
         for name, channel in CHANNEL_OF.items():
             for part in _parts(self.text(name)):
                 try:
-                    value, key = normalise(channel, part, country=country)
+                    value, key = _normalised(channel, part, country)
                 except Refused as error:
                     self.miss(name, error, part)
                 else:
@@ -290,16 +271,16 @@ class _Said:
             ),
         )
 
-    def standings(self) -> frozenset[Standing]:
+    def standings(self, of_all: str) -> frozenset[Standing]:
         """Read all columns about consent. Raises BadRow for unknown words."""
-        found = set()
+        found = standings(STATUS, of_all)
         for target in CONSENT:
             for cell in self.cells.get(target, []):
                 try:
-                    found.add(standing(target, cell))
+                    found |= standings(target, cell)
                 except ValueError:
-                    raise BadRow(target, _unknown_word(target, cell)) from None
-        return frozenset(each for each in found if each)
+                    raise BadRow(target, _unknown_word(target, cell), cell) from None
+        return found
 
     def tags(self, of_all: Sequence[str]) -> list[str]:
         names = list(of_all)
@@ -311,19 +292,39 @@ class _Said:
         return names
 
     def metadata(self, fields: KnownFields) -> dict[str, Any]:
-        kept: dict[str, Any] = {}
+        said: dict[str, Any] = {}
+        for key, value in (self.read(OBJECT, _object) or {}).items():
+            said[f"{METADATA}{key}"] = value
         for target in self.cells:
-            if not target.startswith(METADATA) or not self.text(target):
-                continue
-            said = {target.removeprefix(METADATA): self.text(target)}
+            if target.startswith(METADATA) and self.text(target):
+                said[target] = self.text(target)
+        kept: dict[str, Any] = {}
+        for target, value in said.items():
             try:
-                more = merged({}, fitted(said, before={}, fields=fields))
+                one = {target.removeprefix(METADATA): value}
+                more = merged({}, fitted(one, before={}, fields=fields))
                 profile_fields.metadata(kept | more)
             except BadFollower as error:
-                self.miss(target, error, self.text(target))
+                self.miss(target, error, str(value))
             else:
                 kept |= more
         return kept
+
+
+def _object(cell: str) -> dict[str, Any]:
+    try:
+        value = json.loads(cell)
+    except ValueError:
+        value = None
+    return profile_fields.metadata(value)
+
+
+def _normalised(channel: str, part: str, country: str) -> tuple[str, str]:
+    if country != WITHOUT_PLUS:
+        return normalise(channel, part, country=country)
+    if channel == Channel.SMS and part[:1] in "123456789":
+        return normalise(channel, f"+{part}")
+    return normalise(channel, part)
 
 
 def _unknown_word(target: str, cell: str) -> str:
@@ -336,10 +337,9 @@ def _unknown_word(target: str, cell: str) -> str:
     return said.format(cell=cell[:40])
 
 
-def _cells_by_target(
-    row: CsvRow, columns: Sequence[str], mapping: Mapping[str, str]
-) -> dict[str, list[str]]:
+def _cells_by_target(row: CsvRow, terms: Terms) -> dict[str, list[str]]:
     """Give the cells that are mapped to something and not empty, stripped. Raises BadRow."""
+    columns = terms.columns
     # Excel likes to end a row with empty cells; anything else that doesn't fit may have slipped
     # into the wrong column.
     beyond = row.cells[len(columns) :]
@@ -350,8 +350,10 @@ def _cells_by_target(
     said: dict[str, list[str]] = {}
     for column, cell in zip(columns, row.cells, strict=False):
         text = cells.original(cell).strip()
-        if text and column in mapping:
-            said.setdefault(mapping[column], []).append(text)
+        if terms.options.values:
+            text = terms.options.instead(column, text)
+        if text and column in terms.mapping:
+            said.setdefault(terms.mapping[column], []).append(text)
     return said
 
 

@@ -20,6 +20,7 @@ from django.utils import translation
 from django.utils.translation import gettext
 
 from apps.followers.imports.csv_file import BadFile, CsvRow, raw_of
+from apps.followers.imports.options import check_words
 from apps.followers.imports.plan import Action, Memory, RowDecision, decide_slice, judge_rows
 from apps.followers.imports.rows import Terms
 from apps.followers.imports.upload import AlreadyStarted, forget_file, path_of, rows_left
@@ -64,9 +65,13 @@ def start(
     if it dies. Raises BadMapping, AlreadyStarted.
     """
     terms = Terms.of(job, mapping, options)
+    check_words(terms.mapping, terms.options.values, job.dialect.get("words", {}))
+    # what words mean is decided; the words are of the file, which goes, too
+    dialect = {name: said for name, said in job.dialect.items() if name != "words"}
     with transaction.atomic():
         mine = Import.objects.filter(pk=job.pk, state=ImportState.UPLOADED).update(
             state=ImportState.RUNNING,
+            dialect=dialect,
             mapping=terms.mapping,
             options=terms.options.as_json(),
             started_at=now,

@@ -1,13 +1,13 @@
 """What cells and headings of other programs' exports say about consent.
 
-Three kinds of columns do. One holds a status ("subscribed", "cleaned"), one says yes where somebody
-opted out (or when that was), one where an address bounced. A word that is not known says nothing
-for sure, so it is never taken for a yes.
+Four kinds of columns do. One holds a status ("subscribed", "cleaned"), one says yes where somebody
+opted out (or when that was), one where that was only of text messages, one where an address
+bounced. A word that is not known says nothing for sure, so it is never taken for a yes.
 """
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 
 
@@ -18,12 +18,20 @@ class Standing(StrEnum):
     OUT = "out"  # opted out, never in, or not confirmed yet
     BOUNCED = "bounced"
     COMPLAINED = "complained"
+    NO_SMS = "no_sms"  # opted out of text messages
 
 
 STATUS = "subscribed"
 OPTED_OUT = "unsubscribed"
 BOUNCED = "bounced"
-_YES_MEANS = {OPTED_OUT: Standing.OUT, BOUNCED: Standing.BOUNCED}
+SMS_OUT = "sms_unsubscribed"
+_YES_MEANS = {
+    OPTED_OUT: Standing.OUT,
+    BOUNCED: Standing.BOUNCED,
+    SMS_OUT: Standing.NO_SMS,
+}
+# A status as people choose it: the first word of each kind.
+MEANINGS = ("subscribed", "unsubscribed", "bounced", "complained")
 
 _YES = """
 yes y true t 1 on x ✓ ✔ ja j wahr oui o vrai si sí s verdadero sim verdadeiro vero tak t prawda
@@ -79,10 +87,10 @@ unzustellbar ungültig zurückgekommen rebond rebondi hardbounces npai invalide 
 noválido rimbalzato nonvalido odbity odbita nieprawidłowy nedoručitelný neplatný kézbesíthetetlen
 érvénytelen недоставлено недоступен недоступна невалидный невалидная невалиден недействителен
 недействительный отскок отбойник жесткийотказ несуществует очищен очищено хардбаунс
-dropped userunknown
+dropped userunknown bounces blocks invalids
 """
 _COMPLAINED = """
-complained complaint complaints abuse abusereport spam spamcomplaint spamreport junk
+complained complaint complaints abuse abusereport spam spamcomplaint spamreport spamreports junk
 reportedasspam markedasspam beschwerde plainte queja reclamo скарга жалоба пожаловался
 пожаловалась спам
 """
@@ -114,11 +122,21 @@ _SURELY_OUT = _words(f"{_OUT} {_BOUNCED} {_COMPLAINED}") - _AMBIGUOUS
 # The moment when it happened instead of a yes: 2024-05-01 10:00:00, 01.05.2024, 1714557600,
 # or the number of the reason.
 _MOMENT = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}([ T,].*)?|[1-9]|\d{10}|\d{13}")
+# Mautic's do-not-contact list: “DNC Unsubscribed: Email, DNC Bounced: Email”, “1:email,2:sms”.
+_OF_CHANNELS = re.compile(r"[^:,]+:[^:,]+(,[^:,]+:[^:,]+)*")
+_MAUTIC_REASONS = {
+    "0": Standing.IN,
+    "contactable": Standing.IN,
+    "1": Standing.OUT,
+    "2": Standing.BOUNCED,
+    "3": Standing.OUT,
+    "manual": Standing.OUT,
+}
 _NEVER = re.compile(r"[0\-./: tz]*", re.IGNORECASE)  # 0000-00-00 00:00:00, "-"
 
 
 def standing(target: str, cell: str) -> Standing | None:
-    """Read a cell of a column that is mapped to STATUS, OPTED_OUT or BOUNCED.
+    """Read a cell of a column that is mapped to STATUS, OPTED_OUT, SMS_OUT or BOUNCED.
 
     None says nothing. Raises ValueError for what can't be read.
     """
@@ -128,23 +146,61 @@ def standing(target: str, cell: str) -> Standing | None:
         return None
     if target != STATUS:
         if word in _SAYS_NO or _NEVER.fullmatch(text):
-            return Standing.IN
+            return _unless_sms(target, Standing.IN)
         if word in _SAYS_YES or _MOMENT.fullmatch(text):
             return _YES_MEANS[target]
     # a status word in a column of yes and no means what it says: “hard bounce”, “active”
     if word not in _STANDINGS:
         raise ValueError(text)
-    return _STANDINGS[word]
+    return _unless_sms(target, _STANDINGS[word])
+
+
+def _unless_sms(target: str, said: Standing) -> Standing | None:
+    """Give what was said of mail; of text messages, only that they are not wanted."""
+    if target != SMS_OUT:
+        return said
+    if said == Standing.IN:
+        return None
+    return Standing.NO_SMS
+
+
+def standings(target: str, cell: str) -> frozenset[Standing]:
+    """Read a cell that may say several things: “DNC Bounced: Email, DNC Unsubscribed: SMS”.
+
+    Raises ValueError for what can't be read.
+    """
+    if target == STATUS and _OF_CHANNELS.fullmatch(cell):
+        pairs = [_of_channel(*part.split(":")) for part in cell.split(",")]
+        return frozenset(said for said in pairs if said)
+    said = standing(target, cell)
+    return frozenset(filter(None, [said]))
+
+
+def _of_channel(reason: str, channel: str) -> Standing | None:
+    word = squashed(reason).removeprefix("dnc")
+    said = _MAUTIC_REASONS.get(word) or standing(STATUS, word)
+    where = squashed(channel)
+    if where == "email":
+        return said
+    if where in ("sms", "textmessage"):
+        return _unless_sms(SMS_OUT, said or Standing.IN)
+    return None
 
 
 def reads(target: str, words: Collection[str]) -> bool:
     """Tell whether each of these cells can be read as one of the target."""
-    try:
-        for word in words:
-            standing(target, word)
-    except ValueError:
-        return False
-    return True
+    return not unread(target, words)
+
+
+def unread(target: str, words: Iterable[str]) -> list[str]:
+    """List the cells that can't be read as one of the target."""
+    found = []
+    for word in words:
+        try:
+            standings(target, word)
+        except ValueError:
+            found.append(word)
+    return found
 
 
 def say_out(words: Collection[str]) -> bool:
@@ -212,6 +268,8 @@ def target_of(heading: str) -> str | None:
         target = STATUS
     else:
         return None
+    if target == OPTED_OUT and word.startswith("sms") and not _DETAIL.search(word):
+        return SMS_OUT
     if _DETAIL.search(word) or _SMS_ONLY.search(word):
         return ""
     return target

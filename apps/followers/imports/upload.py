@@ -4,7 +4,7 @@ or forget it again.
 
 import datetime as dt
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,11 +12,15 @@ from django.conf import settings
 from django.utils.translation import gettext
 
 from apps.followers.imports import csv_file
-from apps.followers.imports.columns import into_fields, may_say_out, suggest
+from apps.followers.imports.columns import CONSENT, into_fields, may_say_out, suggest
 from apps.followers.imports.csv_file import CsvRow, Reading, Shape, raw_of
+from apps.followers.imports.status_words import squashed
+from apps.followers.imports.words.systems import System, recognise, standing_of_file
 from apps.followers.models import CustomField, Import, ImportState
 from apps.lib.actor import Actor
 from apps.lib.refusals import RefusalKind, Refused
+
+_WORD = 60  # characters of a word that may be a status
 
 
 class AlreadyStarted(Refused):
@@ -36,7 +40,7 @@ def start_upload(
 ) -> Import:
     """Store and check a file, guess what its columns are (`job.mapping`), and wait for `start`.
 
-    `job.dialect["columns"]` are the headings, `do_not_contact` is offered as an option. Raises
+    `job.dialect["columns"]` are the headings, `job.options` what is suggested for all rows. Raises
     BadFile with the line; then nothing is kept.
     """
     path = f"imports/{secrets.token_hex(16)}.csv"
@@ -44,11 +48,12 @@ def start_upload(
     shape = csv_file.store(file, target, max_bytes=settings.IMPORT_MAX_BYTES, reading=reading)
     # a browser on Windows may send the whole path
     name = Path(file_name.replace("\\", "/")).name[:200]
+    found = _found(shape, name)
+    found["options"]["do_not_contact"] = do_not_contact
     return Import.objects.create(
         file_name=name or "followers.csv",
         path=path,
-        **_found(shape),
-        options={"do_not_contact": do_not_contact},
+        **found,
         by_kind=by.kind,
         by_id=by.id,
         by_label=by.label[:200],
@@ -66,31 +71,69 @@ def read_again(*, job: Import, reading: Reading) -> Import:
         raise AlreadyStarted(started)
     shape = csv_file.read_again(path_of(job), reading)
     waiting = Import.objects.filter(pk=job.pk, state=ImportState.UPLOADED)
-    if not waiting.update(**_found(shape)):
+    found = _found(shape, job.file_name)
+    found["options"]["do_not_contact"] = job.options.get("do_not_contact", False)
+    if not waiting.update(**found):
         raise AlreadyStarted(started)
     return Import.objects.get(pk=job.pk)
 
 
-def _found(shape: Shape) -> dict[str, Any]:
-    """Give what an Import keeps of a file's shape, and the guess; but no cells."""
+def _found(shape: Shape, name: str) -> dict[str, Any]:
+    """Give what an Import keeps of a file's shape, and the guesses.
+
+    No cells, but the few words of columns about consent: somebody says what they mean.
+    """
+    system = recognise(shape.columns)
+    doubtful = may_say_out(shape.columns, shape.words, system)
     dialect = {
         "encoding": shape.encoding,
         "delimiter": shape.delimiter,
         "columns": shape.columns,
-        "may_say_out": may_say_out(shape.columns, shape.words),
+        "may_say_out": doubtful,
+        "words": _words(shape, doubtful),
+        "system": "",
     }
+    if system:
+        dialect["system"] = system.name
     mapping = into_fields(
-        suggest(shape.columns, shape.words),
+        suggest(shape.columns, shape.words, system),
         CustomField.objects.all(),
         only_fields=settings.CUSTOM_FIELDS_ONLY,
     )
+    options = _suggested(shape.columns, system)
+    if not set(mapping.values()) & set(CONSENT):
+        options["standing"] = standing_of_file(name)
     return {
         "dialect": dialect,
         "mapping": mapping,
+        "options": options,
         "rows_total": shape.rows,
         "offset": shape.offset,
         "line": shape.line,
     }
+
+
+def _words(shape: Shape, doubtful: Sequence[str]) -> dict[str, list[str]]:
+    """Give the words of these columns, where they are few and short."""
+    found = {}
+    for column, cells in zip(shape.columns, shape.words, strict=True):
+        if column in doubtful and cells and max(map(len, cells)) <= _WORD:
+            found[column] = sorted(cells)
+    return found
+
+
+def _suggested(columns: Sequence[str], system: System | None) -> dict[str, Any]:
+    """Give the options that fit the exports of a system."""
+    if system is None:
+        return {}
+    options = dict(system.options)
+    values = {}
+    for column in columns:
+        if said := system.values.get(squashed(column)):
+            values[column] = dict(said)
+    if values:
+        options["values"] = values
+    return options
 
 
 def discard(*, job: Import) -> None:

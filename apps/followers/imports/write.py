@@ -11,8 +11,9 @@ from apps.followers.consent import acts
 from apps.followers.consent.record import Proof
 from apps.followers.consent.suppression import states_of, suppress_many
 from apps.followers.imports.columns import KEYS
+from apps.followers.imports.options import Options
 from apps.followers.imports.plan import Action, RowDecision, holders_of
-from apps.followers.imports.rows import ImportedPerson, Options, Place
+from apps.followers.imports.rows import ImportedPerson, Place
 from apps.followers.models import (
     Address,
     AddressState,
@@ -89,12 +90,11 @@ def _suppress(
     for row in decisions:
         if row.person is None:
             continue
-        reason = row.person.suppressed_for
+        stopped = row.person.suppressions
         if options.do_not_contact:
-            reason = reason or SuppressionReason.MANUAL
-        if reason:
-            for place in row.person.all_places:
-                wanted[CHANNEL_OF[place.field], reason].append(place.key)
+            stopped = dict.fromkeys(row.person.all_places, SuppressionReason.MANUAL) | stopped
+        for place, reason in stopped.items():
+            wanted[CHANNEL_OF[place.field], reason].append(place.key)
     for (channel, reason), keys in wanted.items():
         note = f"Import of {job.file_name}"
         suppress_many(channel=channel, keys=keys, reason=reason, note=note, by=by, now=now)

@@ -25,11 +25,11 @@ class Import(models.Model):
     file_name = models.CharField(max_length=200)
     path = models.CharField(max_length=300)  # below MEDIA_ROOT
     state = models.CharField(max_length=10, choices=ImportState, default=ImportState.UPLOADED)
-    dialect = models.JSONField()  # encoding, delimiter, columns, may_say_out
+    dialect = models.JSONField()  # encoding, delimiter, columns, may_say_out, system; words
     mapping = models.JSONField(
         default=dict
     )  # {"Column heading": "email" | "name" | ... | "metadata.<key>"}
-    options = models.JSONField(default=dict)  # as rows.Options.as_json
+    options = models.JSONField(default=dict)  # as options.Options.as_json
     rows_total = models.PositiveIntegerField(null=True, blank=True)
     rows_done = models.PositiveIntegerField(default=0)
     offset = models.PositiveBigIntegerField(

@@ -155,7 +155,7 @@ def test_a_tab_can_be_chosen(client, editor):
 
 @pytest.mark.reported
 def test_a_column_that_may_say_who_opted_out_holds_the_start_until_it_is_chosen(client, editor):
-    url = upload(as_role(client, editor), "Email,SMS opt-out\na@example.com,yes\n")["Location"]
+    url = upload(as_role(client, editor), "Email,WhatsApp opt-out\na@example.com,yes\n")["Location"]
     assert "may say who opted out" in page_of(client.get(url)).text
     choice = {"column-0": "email", "column-1": "", "do": "start", "update": "on"}
     assert "may say who opted out" in page_of(client.post(url, choice)).text
@@ -192,6 +192,42 @@ def test_a_file_of_a_thousand_columns_can_be_mapped_and_started(client, editor):
 def test_the_preview_counts_each_kind_of_problem(client, editor):
     text = "Email,Phone,Language\na@example.com,0151 12345678,English!\nb@example.com,unknown,\n"
     url = upload(as_role(client, editor), text)["Location"]
-    assert "Phone 2 , Language 1" in page_of(client.get(url)).text
+    text = page_of(client.get(url)).text
+    assert "Phone 2 Line 2" in text
+    assert "Language 1 Line 2" in text
+    assert "Choose the country of these numbers" in text
     choice = {"column-0": "email", "column-1": "phone", "column-2": "language", "country": "DE"}
-    assert "Language 1 , Phone 1" in page_of(client.post(url, choice | {"do": "preview"})).text
+    choice["do"] = "preview"
+    assert "Phone 1 Line 3" in page_of(client.post(url, choice)).text
+    mended = {"said-column": ["Language"], "said-word": ["english!"], "said-meaning": ["en"]}
+    text = page_of(client.post(url, choice | mended)).text
+    assert "Language 1" not in text
+    assert "Phone 1 Line 3" in text
+    client.post(url, choice | mended | {"do": "start"})
+    list(run.slices(Import.objects.get().pk))
+    assert Import.objects.get().incomplete == 1
+
+
+def test_a_word_about_consent_is_given_a_meaning_on_the_page(client, editor):
+    text = "Email,Status\na@example.com,active\nb@example.com,gold\n"
+    url = upload(as_role(client, editor), text, "cleaned.csv")["Location"]
+    page = page_of(client.get(url)).text
+    assert "What Status says" in page
+    assert "gold 1" in page
+    choice = {"column-0": "email", "column-1": "subscribed", "do": "start", "update": "on"}
+    said = {"said-column": ["Status"] * 2, "said-word": ["active", "gold"]}
+    waits = client.post(url, choice | said | {"said-meaning": ["subscribed", "?"]})
+    assert "Choose what it means" in page_of(waits).text
+    client.post(url, choice | said | {"said-meaning": ["subscribed", "bounced"]})
+    job = Import.objects.get()
+    assert (job.state, job.options["values"]) == ("running", {"Status": {"gold": "bounced"}})
+    assert "words" not in job.dialect
+
+
+def test_the_page_says_whose_export_it_is_and_what_all_of_it_are(client, editor):
+    head = "Email Address,OPTIN_TIME,MEMBER_RATING,LEID,EUID\na@example.com,,2,1,2\n"
+    name = "nonsubscribed_email_audience_export.csv"
+    url = upload(as_role(client, editor), head, name)["Location"]
+    answer = client.get(url)
+    assert "looks like an export of Mailchimp" in page_of(answer).text
+    assert '<option value="unsubscribed" selected>' in answer.content.decode()

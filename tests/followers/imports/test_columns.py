@@ -23,12 +23,15 @@ pytestmark = pytest.mark.django_db
         ("Full name,First name,Surname,Mail", ["name", "first_name", "last_name", "email"]),
         (
             "Email,Mail,Mobile,Language,Time zone",
-            ["email", "ignore", "phone", "language", "time_zone"],
+            ["email", "metadata.Mail", "phone", "language", "time_zone"],
         ),
         (
-            "ID,Подписан,Язык,Часовой пояс,Метки",
+            "Внешний ID,Подписан,Язык,Часовой пояс,Метки",
             ["external_id", "subscribed", "language", "time_zone", "tags"],
         ),
+        # an id that only another program knows, and one that is all there is
+        ("id,Email,user_id", ["metadata.id", "email", "metadata.user_id"]),
+        ("user_id,Plan", ["external_id", "metadata.Plan"]),
     ],
 )
 def test_headings_in_english_and_russian_suggest_their_targets(

@@ -132,7 +132,7 @@ def test_a_complaint_opts_out_and_suppresses(anna: Follower) -> None:
 @pytest.mark.parametrize(
     ("content", "column"),
     [
-        ("EMAIL;SMS_BLACKLISTED\na@example.com;Yes\n", "SMS_BLACKLISTED"),
+        ("email,WhatsApp opt-out\na@example.com,Yes\n", "WhatsApp opt-out"),
         ("email,UNSUB_REASON\na@example.com,Too many\n", "UNSUB_REASON"),
         ("email,Unsubscribed\na@example.com,perhaps\n", "Unsubscribed"),
         ("email,Etat\na@example.com,unsubscribed\nb@example.com,gold\n", "Etat"),
@@ -156,12 +156,6 @@ def test_a_complaint_opts_out_and_suppresses(anna: Follower) -> None:
             "email,Marketing contact status\na@example.com,Marketing contact\n"
             "b@example.com,Non-marketing contact\n",
             "Marketing contact status",
-        ),
-        # a second column that says what the first one does not
-        (
-            "email,Status,Global status\na@example.com,active,gone\nb@example.com,active,"
-            "unsubscribed\n",
-            "Global status",
         ),
         # how often is not whether
         ("email,Soft bounces\na@example.com,0\nb@example.com,1\n", "Soft bounces"),

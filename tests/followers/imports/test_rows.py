@@ -4,8 +4,8 @@ import datetime as dt
 
 import pytest
 
-from apps.followers.imports.language_names import language
-from apps.followers.imports.moments import moment
+from apps.followers.imports.words.language_names import language
+from apps.followers.imports.words.moments import moment
 from apps.followers.models import Follower
 from tests.followers.imports.world import counts, run_import
 

@@ -64,3 +64,4 @@ MAPPING = {
     "subscribed": "subscribed",
     "plan": "metadata.plan",
 }
+VALUES = {"subscribed": {"perhaps": "refuse"}}

@@ -16,8 +16,10 @@ from apps.followers.imports import csv_file, run
 from apps.followers.imports.columns import SHARED, TARGETS, UNDECIDED, BadMapping
 from apps.followers.imports.csv_file import BadFile, Reading
 from apps.followers.imports.encoding import ENCODINGS
+from apps.followers.imports.options import DATES, REFUSE
 from apps.followers.imports.preview import Preview, preview_of
 from apps.followers.imports.problems_file import problems_csv
+from apps.followers.imports.status_words import MEANINGS
 from apps.followers.imports.upload import discard, start_upload
 from apps.followers.models import Import, ImportState
 from apps.lib.actor import command
@@ -64,6 +66,23 @@ class Command(BaseCommand):
             "--country", default="", help="of phone numbers without country code, such as DE"
         )
         parser.add_argument(
+            "--dates", default="", choices=DATES, help="what stands first in 03/04/2023"
+        )
+        parser.add_argument(
+            "--standing",
+            default="",
+            choices=["", *MEANINGS],
+            help="what all people in the file are, where no column says it",
+        )
+        parser.add_argument(
+            "--value",
+            action="append",
+            default=[],
+            metavar="COLUMN:WORD=MEANING",
+            help="what is read instead of a word; of a status: "
+            f"{', '.join(MEANINGS)}, {REFUSE}, or nothing",
+        )
+        parser.add_argument(
             "--do-not-contact",
             action="store_true",
             help="suppress each address of the file, and add nobody",
@@ -84,13 +103,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         out = console(options)
         by = command("import_followers")
-        chosen = {
-            "tags": options["tag"],
-            "wording": options["wording"],
-            "update": not options["keep_existing"],
-            "country": options["country"],
-            "do_not_contact": options["do_not_contact"],
-        }
+        chosen = _chosen(options)
         try:
             with options["file"].open("rb") as file:
                 job = start_upload(
@@ -131,6 +144,31 @@ class Command(BaseCommand):
             raise CommandError(job.error)
 
 
+def _chosen(options: dict[str, Any]) -> dict[str, Any]:
+    """Give what was said for all rows; the rest is as the file suggests."""
+    chosen = {
+        "tags": options["tag"],
+        "wording": options["wording"],
+        "update": not options["keep_existing"],
+        "do_not_contact": options["do_not_contact"],
+    }
+    for name in ("country", "dates", "standing"):
+        if options[name]:
+            chosen[name] = options[name]
+    values: dict[str, dict[str, str]] = {}
+    for said in options["value"]:
+        place, equals, meaning = said.rpartition("=")
+        column, colon, word = place.partition(":")
+        if not equals or not colon:
+            raise CommandError(
+                f"--value {said!r} is not COLUMN:WORD=MEANING, such as --value Status:gold=bounced."
+            )
+        values.setdefault(column.strip(), {})[word] = meaning
+    if values:
+        chosen["values"] = values
+    return chosen
+
+
 def _reading(options: dict[str, Any]) -> Reading:
     delimiter = options["delimiter"].replace("\\t", "\t")
     if delimiter not in ("", *csv_file.DELIMITERS):
@@ -161,6 +199,8 @@ def _show_mapping(out: Console, job: Import, mapping: dict[str, str]) -> None:
             f" {dialect['delimiter']!r}"
         )
     )
+    if dialect.get("system"):
+        out.print(plain(f"An export of {dialect['system']}."))
     table = Table("Column", "becomes", box=box.SIMPLE_HEAD, header_style="bold")
     for column in dialect["columns"]:
         field = mapping.get(column, "ignore")
@@ -191,8 +231,12 @@ def _show_preview(out: Console, preview: Preview) -> None:
     extent = "the first"
     if preview.complete:
         extent = "all"
-    for sort, number in preview.sorts:
-        out.print(plain(f"{number:,} × {sort}"))
+    for sort in preview.sorts:
+        out.print(plain(f"{sort.count:,} × {sort.label}"))
+    for column in preview.words:
+        for word in column.words:
+            if word.meaning is None:
+                out.print(plain(f"{column.column}: {word.text!r} ({word.count:,}) is not known."))
     out.print(plain(f"Dry run of {extent} {preview.read:,} rows: {counts}. Nothing was changed."))
 
 
