@@ -4,11 +4,10 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,6 +15,7 @@ import psutil
 from django.conf import settings
 
 from apps.lib.processes.parent import end_with_parent
+from apps.ops.forks import Closable, Fork, fork
 
 # What our programs are called in the process list; django-q2 renames its processes to "qcluster …".
 OUR_TITLES = ("manage.py", "qcluster")
@@ -25,40 +25,52 @@ OUR_TITLES = ("manage.py", "qcluster")
 class Group:
     """A program in a session of its own.
 
+    It is either a `command` that is started anew, or `work` that a fork of this process does.
+
     `notes` is where it is written down for a later supervisor (or None).
 
     If this process is killed, the kernel sends `death_signal` to the program's main process.
     `works_below`: all its work is done by child processes.
-    `inherits`: open files, by number, that the program gets under the same number.
+    `drops`: files and sockets that are open here, and that a fork closes.
     """
 
     name: str
-    command: Sequence[str]
-    environment: Mapping[str, str] = field(default_factory=dict)
+    command: Sequence[str] = ()
+    title: str = ""  # in the list of processes; the name, if there is none
+    work: Callable[[], object] | None = None
     notes: Path | None = None
     death_signal: int = signal.SIGKILL
     works_below: bool = False
-    inherits: Sequence[int] = ()
-    process: "subprocess.Popen[bytes] | None" = None
+    drops: Sequence[Closable] = ()
+    process: "Fork | subprocess.Popen[bytes] | None" = None
     started: float = 0.0
     _note: Path | None = None
 
     def start(self) -> None:
-        me = os.getpid()
-        self.process = subprocess.Popen(
-            self.command,
-            cwd=settings.BASE_DIR,
-            env=os.environ | self.environment,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            pass_fds=self.inherits,
-            # safe: this process has one thread, and the function only makes system calls
-            preexec_fn=lambda: end_with_parent(me, self.death_signal),
-        )
+        if self.work:
+            self.process = fork(
+                self.work,
+                title=f"manage.py {self.title or self.name}",
+                death_signal=self.death_signal,
+                drops=self.drops,
+            )
+        else:
+            self.process = self._begin_anew()
         self.started = time.monotonic()
         if self.notes:
             self._note = self.notes / f"{self.name}-{self.process.pid}.json"
             _write_note(self._note, self.process.pid)
+
+    def _begin_anew(self) -> "subprocess.Popen[bytes]":
+        me = os.getpid()
+        return subprocess.Popen(
+            self.command,
+            cwd=settings.BASE_DIR,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            # safe: this process has one thread, and the function only makes system calls
+            preexec_fn=lambda: end_with_parent(me, self.death_signal),
+        )
 
     def exit_code(self) -> int | None:
         """None while the main process lives."""
@@ -98,10 +110,6 @@ def _children(pid: int) -> list[psutil.Process]:
         return [each for each in below if each.status() != psutil.STATUS_ZOMBIE]
     except psutil.Error:
         return []
-
-
-def manage(*words: str) -> list[str]:
-    return [sys.executable, str(settings.BASE_DIR / "manage.py"), *words]
 
 
 def end_all(groups: Sequence[Group], *, within: float, hurry: "Hurry") -> None:

@@ -21,7 +21,8 @@ from apps.lib.queue.cluster import working
 from apps.lib.queue.lanes import Lane
 from apps.ops import heartbeat
 from apps.ops.awake import Look, grown, look_at
-from apps.ops.groups import Group, Hurry, Restarts, end_all, end_leftovers, manage
+from apps.ops.forks import load, manage
+from apps.ops.groups import Group, Hurry, Restarts, end_all, end_leftovers
 
 log = logging.getLogger("carillon.supervision")
 
@@ -142,15 +143,18 @@ class Supervisor:
 
     def _group(self, name: str) -> Group:
         lane = name != heartbeat.TICK
-        command = manage("tick")
-        environment = {"CARILLON_SUPERVISOR": self.name, "CARILLON_GROUP": name}
+        words = ["tick"]
         if lane:
-            command = manage("lane", name)
-            environment["Q_CLUSTER_NAME"] = name
+            words = ["lane", name]
+
+        def work() -> None:
+            os.environ |= {"CARILLON_SUPERVISOR": self.name, "CARILLON_GROUP": name}
+            manage(*words)
+
         return Group(
             name=name,
-            command=command,
-            environment=environment,
+            title=" ".join(words),
+            work=work,
             notes=self.notes,
             works_below=lane,
         )
@@ -162,6 +166,7 @@ class Supervisor:
                 "Ended %d processes that a killed supervisor had left behind.", len(leftovers)
             )
         self._ask_database(lambda: heartbeat.forget_the_dead(now=timezone.now()))
+        load()
         try:
             while not self.hurry.stopping():
                 self._round()

@@ -15,7 +15,6 @@ KINDS = (
     "supervisor",
     "tick",
     "main",
-    "sentinel",
     "monitor",
     "pusher",
     "idle worker",
@@ -56,13 +55,8 @@ def kind_of(process: psutil.Process) -> str:
             return kind
     if " processing " in words:
         return "busy worker"
-    if not words.startswith("qcluster") and "manage.py lane" not in words:
-        return ""
-    with suppress(psutil.Error):
-        above = process.parent()
-        if above and "manage.py worker" in title(above):
-            return "main"
-        return "sentinel"
+    if "manage.py lane" in words:
+        return "main"
     return ""
 
 

@@ -19,7 +19,14 @@ from apps.notifications.models import ProviderAccount
 from apps.ops.demo.world import PASSWORD
 from apps.ops.mailbox import store
 from apps.ops.management.commands import run as run_command
-from apps.ops.management.commands.run import Command, Kept, mailbox_socket, the_only_one, web_port
+from apps.ops.management.commands.run import (
+    Command,
+    Kept,
+    announce,
+    mailbox_socket,
+    the_only_one,
+    web_port,
+)
 from tests.ops.processes import alive, family, program
 from tests.patience import PATIENCE, until
 
@@ -68,8 +75,8 @@ def test_a_second_run_in_the_same_folder_says_where_the_site_is(
     tmp_path: Path, settings: Any
 ) -> None:
     settings.VAR_DIR = tmp_path
-    with the_only_one(tmp_path) as announce:
-        announce("http://127.0.0.1:8017")
+    with the_only_one(tmp_path) as file:
+        announce(file, "http://127.0.0.1:8017")
         with pytest.raises(CommandError) as refused:
             call_command("run")
     assert str(refused.value) == (

@@ -17,7 +17,6 @@ from typing import Any
 
 import psutil
 import pytest
-from django.conf import settings
 from django.utils import timezone
 
 from apps.lib.processes.thread_times import Times
@@ -481,16 +480,3 @@ def test_a_stop_waits_for_work_below_a_main_process(tmp_path: Path) -> None:
         end_all([group], within=FOREVER, hurry=let_it_go_at_the_third_look)
     assert looks[:3] == [False] * 3
     assert done.exists(), "it was not killed at its work"
-
-
-def test_a_lane_refuses_to_start_as_another_one() -> None:
-    done = subprocess.run(
-        [sys.executable, "manage.py", "lane", "bulk"],
-        cwd=settings.BASE_DIR,
-        env={**os.environ, "CARILLON_MODE": "test", "Q_CLUSTER_NAME": "critical"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert "Q_CLUSTER_NAME=bulk" in done.stderr

@@ -24,6 +24,9 @@ class Reserved:
     port: int
     _twin: socket.socket
 
+    def fileno(self) -> int:
+        return self._twin.fileno()
+
     def close(self) -> None:
         self._twin.close()
 

@@ -5,15 +5,18 @@ through.
 import logging
 import multiprocessing
 import os
+import select
+import signal
+import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import psutil
-from django_q.cluster import Cluster
+from django.conf import settings
+from django_q.cluster import Sentinel
 from django_q.conf import Conf
 from django_q.signals import post_execute, pre_execute
 
-from apps.lib.processes.gc_tuning import settle
 from apps.lib.processes.parent import end_with_parent
 from apps.lib.processes.slow_statements import now_asks
 from apps.lib.queue.lanes import Lane
@@ -25,39 +28,58 @@ log = logging.getLogger("carillon.queue")
 NICENESS = {Lane.CRITICAL: 0, Lane.TRANSACTIONAL: 5, Lane.BULK: 10}
 
 
-class WrongLane(RuntimeError):
-    """The process was started for another lane than it is asked to work on."""
-
-
-def run(lane: Lane) -> int:
-    """Work through the lane until SIGTERM or SIGINT; the exit code is not 0 when the cluster died.
-
-    django-q2 reads its settings once, at import, and picks the lane by Q_CLUSTER_NAME in the
-    environment. Raises WrongLane if that is another one.
+class _Stop:
+    """What django-q2's guard waits for: a pipe in place of its Event, whose lock the guard may hold
+    when the signal comes that sets it.
     """
-    if lane.value != Conf.CLUSTER_NAME:
-        raise WrongLane(
-            f"Start this process with Q_CLUSTER_NAME={lane} in its environment "
-            "(manage.py worker does)."
-        )
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+
+    def heard(self, number: int, frame: object) -> None:
+        os.write(self._write, b".")
+
+    def is_set(self) -> bool:
+        return self.wait(0)
+
+    def wait(self, seconds: float) -> bool:
+        readable, _, _ = select.select([self._read], [], [], seconds)
+        return bool(readable)
+
+
+def run(lane: Lane) -> None:
+    """Work through the lane until SIGTERM, which one that works on a task ends first.
+
+    django-q2 reads its settings once, at import, maybe in the process that this one was forked
+    from; so those of the lane are put in their places. Its guard runs here, and not in a process
+    below as its `Cluster` would have it: nobody has to stand over it but the supervisor.
+    """
     os.nice(NICENESS[lane])
+    Conf.CLUSTER_NAME = lane.value
+    lanes = cast(dict[str, dict[str, Any]], settings.Q_CLUSTER["ALT_CLUSTERS"])
+    for name, value in lanes[lane.value].items():
+        setattr(Conf, name.upper(), value)
     # Python 3.14 changed the default; django-q2 needs fork
     multiprocessing.set_start_method("fork", force=True)
-    # A killed main or sentinel would leave workers that go on taking tasks (measured),
+    # A killed guard would leave workers that go on taking tasks (measured),
     # so each dies with its parent.
     parent = [os.getpid()]
     os.register_at_fork(
         before=lambda: parent.__setitem__(0, os.getpid()),
-        after_in_child=lambda: end_with_parent(parent[0]),
+        after_in_child=lambda: _end_with(parent[0]),
     )
-    settle()
     pre_execute.connect(_name_task, dispatch_uid="carillon-name-task")
-    cluster = Cluster()
-    cluster.start()
-    cluster.sentinel.join()
-    if cluster.sentinel.exitcode:
-        return 1
-    return 0
+    stop = _Stop()
+    started = multiprocessing.Event()
+    sentinel = Sentinel(stop, started, uuid.uuid4(), start=False)
+    signal.signal(signal.SIGTERM, stop.heard)
+    sentinel.start()
+
+
+def _end_with(parent: int) -> None:
+    """Be a process below the guard: deaf to what is said to that one only, and dead with it."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    end_with_parent(parent)
 
 
 def _name_task(*, task: dict[str, Any], **kwargs: Any) -> None:

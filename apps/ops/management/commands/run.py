@@ -4,18 +4,22 @@ import fcntl
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from argparse import SUPPRESS, ArgumentParser
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
+from granian import Granian
+from granian.constants import Interfaces
+from granian.log import LogLevels
 
 from apps.accounts.models import User
 from apps.channels.contract import BadSettings
@@ -28,7 +32,8 @@ from apps.notifications.accounts.edit import AccountValues, change_account
 from apps.notifications.accounts.routing import settings_of
 from apps.notifications.models import ProviderAccount
 from apps.ops.demo import world
-from apps.ops.groups import Group, Hurry, Restarts, end_all, manage
+from apps.ops.forks import Closable, load, manage
+from apps.ops.groups import Group, Hurry, Restarts, end_all
 
 LOCAL = (HERE, "localhost")
 STOP_WITHIN = 28  # the supervisor below us takes up to 25 s; the promise is 30
@@ -52,62 +57,72 @@ class Command(BaseCommand):
         " ends everything."
     )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--held", nargs=3, type=int, help=SUPPRESS)
+
+    def handle(self, *args: Any, held: list[int] | None, **options: Any) -> None:
         if settings.PRODUCTION:
             raise CommandError(
                 "`run` is for development. In production start the web server, `manage.py worker`"
                 " and nothing else; for development set CARILLON_MODE=development in .env."
             )
-        with ExitStack() as held:
-            announce = held.enter_context(the_only_one(Path(settings.VAR_DIR)))
-            web = held.enter_context(closing(web_port()))
-            mailbox = held.enter_context(mailbox_socket())
-            site = os.environ.get("SITE_URL") or f"http://{HERE}:{web.port}"
-            announce(site)
-            hurry = Hurry()
-            mail_port: int = mailbox.getsockname()[1]
-            tell_children(site, mail_port)
-            self.prepare()
-            move_accounts(mail_port)
-            fd = mailbox.fileno()
-            groups = [
-                Group("web", web_server(web.port), death_signal=signal.SIGTERM),
-                Group("worker", manage("worker"), death_signal=signal.SIGTERM),
-                Group(
-                    "mailbox",
-                    manage("mailbox", "--fd", str(fd)),
-                    death_signal=signal.SIGTERM,
-                    inherits=[fd],
-                ),
-            ]
-            try:
-                self.watch(groups, hurry, web.port, site)
-            finally:
-                self.say("Stopping ...")
-                end_all(groups, within=STOP_WITHIN, hurry=hurry)
+        if held:
+            self.run_site(*held)
+        else:
+            hold_and_begin_again(Path(settings.VAR_DIR))
+
+    def run_site(self, lock: int, web: int, mailbox: int) -> None:
+        """Start everything and look after it until the end; with what is held, by number: the
+        folder's file, the reserved port, the socket on which the mailbox listens.
+
+        All programs are forks of this one, whose settings know the ports.
+        """
+        hurry = Hurry()
+        load()
+        twin = socket.socket(fileno=web)
+        listener = socket.socket(fileno=mailbox)
+        port: int = twin.getsockname()[1]
+        nobodys: list[Closable] = [os.fdopen(lock), twin]
+        self.prepare(hurry)
+        move_accounts(listener.getsockname()[1])
+        groups = [
+            Group("web", work=partial(serve_web, port), drops=[*nobodys, listener]),
+            Group("worker", work=partial(manage, "worker"), drops=[*nobodys, listener]),
+            Group("mailbox", work=partial(manage, "mailbox", "--fd", str(mailbox)), drops=nobodys),
+        ]
+        for group in groups:
+            group.death_signal = signal.SIGTERM
+        try:
+            self.watch(groups, hurry, port, settings.SITE_URL)
+        finally:
+            self.say("Stopping ...")
+            end_all(groups, within=STOP_WITHIN, hurry=hurry)
 
     def say(self, text: str) -> None:
         self.stdout.write(text)
         self.stdout.flush()
 
-    def prepare(self) -> None:
-        """Migrate, set up and fill the database in programs of their own, because they must see
-        the ports that were chosen just now.
-        """
+    def prepare(self, hurry: Hurry) -> None:
+        """Migrate, set up and fill the database. Raises CommandError, when it is ended, too."""
         self.say("Preparing the database ...")
-        self.manage("migrate", "--verbosity", "0")
-        self.manage("setup_site", quiet=True)
+        self.manage(hurry, "migrate", "--verbosity", "0")
+        self.manage(hurry, "setup_site", quiet=True)
         if world.is_empty():
             self.say("Making the demo world (once) ...")
-            self.manage("demo", quiet=True)
+            self.manage(hurry, "demo", quiet=True)
 
-    def manage(self, *words: str, quiet: bool = False) -> None:
-        output = None
+    def manage(self, hurry: Hurry, *words: str, quiet: bool = False) -> None:
+        work = partial(manage, *words)
         if quiet:
-            output = subprocess.DEVNULL
-        if subprocess.run(
-            manage(*words), stdin=subprocess.DEVNULL, stdout=output, check=False
-        ).returncode:
+            work = partial(quietly, work)
+        group = Group(words[0], work=work)
+        group.start()
+        while (code := group.exit_code()) is None:
+            if hurry.stopping():
+                group.kill()
+                raise CommandError("Ended before the site ran.")
+            time.sleep(0.02)
+        if code:
             raise CommandError(f"manage.py {words[0]} failed; it says why above.")
 
     def watch(self, groups: Sequence[Group], hurry: Hurry, port: int, site: str) -> None:
@@ -162,26 +177,45 @@ class Command(BaseCommand):
         self.say("\n".join([*lines, "", "  Ctrl-C stops everything.", ""]))
 
 
-def web_server(port: int) -> list[str]:
-    words = [
-        "--interface",
-        "wsgi",
-        "--host",
-        HERE,
-        "--port",
-        str(port),
-        "--workers",
-        "1",
-        "--blocking-threads",
-        "4",
-    ]
-    words += ["--log-level", "warning", "--workers-kill-timeout", "5"]
-    return [sys.executable, "-m", "granian", *words, "notifications_project.wsgi:application"]
+def hold_and_begin_again(folder: Path) -> None:
+    """Take hold of the folder, the port and the mailbox's, then be the same command anew: settings
+    are read once, and must know the ports. Raises CommandError.
+    """
+    with ExitStack() as held:
+        lock = held.enter_context(the_only_one(folder))
+        web = held.enter_context(closing(web_port()))
+        mailbox = held.enter_context(mailbox_socket())
+        site = os.environ.get("SITE_URL") or f"http://{HERE}:{web.port}"
+        announce(lock, site)
+        tell_programs(site, mailbox.getsockname()[1])
+        numbers = [lock.fileno(), web.fileno(), mailbox.fileno()]
+        for number in numbers:
+            os.set_inheritable(number, True)
+        words = [sys.executable, str(settings.BASE_DIR / "manage.py"), "run", "--held"]
+        os.execv(sys.executable, [*words, *map(str, numbers)])  # noqa: S606  # words of ours
+
+
+def quietly(work: Callable[[], None]) -> None:
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        work()
+
+
+def serve_web(port: int) -> None:
+    """Be the web server, whose worker is a fork again."""
+    Granian(
+        "notifications_project.wsgi:application",
+        address=HERE,
+        port=port,
+        interface=Interfaces.WSGI,
+        blocking_threads=4,
+        log_level=LogLevels.warning,
+        workers_kill_timeout=5,
+    ).serve()
 
 
 @contextmanager
-def the_only_one(folder: Path) -> Iterator[Any]:
-    """Hold a folder for this run, and give a function that writes down the site's address.
+def the_only_one(folder: Path) -> Iterator[IO[str]]:
+    """Hold a folder for this run, by a file that the site's address is written into.
 
     Raises CommandError when the folder's site runs already.
     """
@@ -192,14 +226,15 @@ def the_only_one(folder: Path) -> Iterator[Any]:
         except OSError as error:
             file.seek(0)
             raise CommandError(already_running(file.read().strip())) from error
+        announce(file, "")
+        yield file
 
-        def announce(site: str) -> None:
-            file.truncate(0)
-            file.write(site)
-            file.flush()
 
-        announce("")
-        yield announce
+def announce(file: IO[str], site: str) -> None:
+    """Write down where the site is, for whoever starts it a second time."""
+    file.truncate(0)
+    file.write(site)
+    file.flush()
 
 
 def already_running(site: str) -> str:
@@ -240,8 +275,8 @@ def mailbox_socket() -> socket.socket:
         raise CommandError(f"{error} Set MAILBOX_PORT to begin elsewhere.") from error
 
 
-def tell_children(site: str, mail_port: int) -> None:
-    """Let all programs that we start know the addresses."""
+def tell_programs(site: str, mail_port: int) -> None:
+    """Let the settings of all programs that begin from here on know the addresses."""
     os.environ |= {"SITE_URL": site, "MAILBOX_PORT": str(mail_port)}
     if settings.EMAIL_HOST in LOCAL:  # else mail goes to a server of somebody's own
         os.environ["EMAIL_PORT"] = str(mail_port)
