@@ -39,6 +39,10 @@ from apps.followers.models import CustomField, Import, ImportProblem, ImportStat
 from apps.lib.refusals import Refused
 
 SHOWN = 15  # rows of the preview
+ACCEPTED = (
+    ".csv,text/csv,text/plain,.xlsx,"
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+)
 UNKNOWN = "?"  # chosen for a word that nobody has given a meaning yet
 # What a word about consent can mean.
 MEANINGS = {
@@ -99,9 +103,30 @@ class ReadingForm(forms.Form):
         return Reading(self.cleaned_data["encoding"], self.cleaned_data["delimiter"])
 
 
+class SheetForm(forms.Form):
+    """Which sheet of a workbook is read."""
+
+    sheet = forms.ChoiceField(label=_("Sheet"))
+
+    def __init__(self, *args: Any, sheets: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        offer(self, "sheet", [(sheet, sheet) for sheet in sheets])
+
+    def reading(self) -> Reading:
+        return Reading(sheet=self.cleaned_data["sheet"])
+
+
+def _reading_form(job: Import, posted: QueryDict | None = None) -> ReadingForm | SheetForm:
+    sheets = job.dialect.get("sheets", [])
+    if sheets:
+        return SheetForm(posted, sheets=sheets, initial={"sheet": job.dialect["sheet"]})
+    names = ("encoding", "delimiter")
+    return ReadingForm(posted, initial={name: job.dialect[name] for name in names})
+
+
 class UploadForm(ReadingForm):
     file = forms.FileField(
-        label=_("CSV file"),
+        label=_("CSV file or Excel workbook"),
         error_messages={
             "required": _("Choose a file first."),
             "empty": _(
@@ -109,7 +134,7 @@ class UploadForm(ReadingForm):
                 "line."
             ),
         },
-        widget=forms.FileInput({"accept": ".csv,text/csv,text/plain", "class": "form-control"}),
+        widget=forms.FileInput({"accept": ACCEPTED, "class": "form-control"}),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -117,7 +142,7 @@ class UploadForm(ReadingForm):
         most = filesizeformat(settings.IMPORT_MAX_BYTES)
         said = gettext(
             "The first line names the columns. Up to {most}; "
-            "commas, semicolons and tabs are understood, so is a file saved by Excel as CSV."
+            "commas, semicolons and tabs are understood, so are workbooks (XLSX)."
         )
         self.fields["file"].help_text = said.format(most=most)
         self.order_fields(["file", "encoding", "delimiter"])
@@ -329,11 +354,10 @@ def _mapping(request: HttpRequest, job: Import) -> HttpResponse:
         except AlreadyStarted as error:
             messages.info(request, str(error))
             return redirect("dashboard:import", job.uid)
-    reading = ReadingForm(initial={name: job.dialect[name] for name in ("encoding", "delimiter")})
     context = {
         "job": job,
         "form": form,
-        "reading": reading,
+        "reading": _reading_form(job),
         "preview": preview,
         "refusal": refusal,
         "meanings": MEANINGS,
@@ -347,7 +371,7 @@ def _mapping(request: HttpRequest, job: Import) -> HttpResponse:
 def reread(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Read the file in the encoding and with the delimiter that a person chose."""
     job = get_object_or_404(Import, uid=uid)
-    form = ReadingForm(request.POST)
+    form = _reading_form(job, request.POST)
     try:
         if form.is_valid():
             read_again(job=job, reading=form.reading())

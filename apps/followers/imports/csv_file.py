@@ -1,5 +1,5 @@
 """CSV files as people really have them: stored as clean UTF-8 once, checked whole,
-then read row by row from any byte.
+then read row by row from any byte. A workbook is stored as the CSV file of one of its sheets.
 
 What makes the file itself unreadable (NUL, mixed encodings, endless lines, too many rows whose
 quotation marks don't match) refuses it, with the line number, before anything is imported. What is
@@ -9,13 +9,15 @@ wrong with one row costs that row, what is wrong with a heading nothing.
 import csv
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from django.utils.translation import gettext, gettext_lazy
 
 from apps.followers.imports import encoding as encodings
+from apps.followers.imports import spreadsheet
+from apps.followers.imports.spreadsheet import BadWorkbook
 from apps.lib.refusals import Refused
 
 MAX_COLUMNS = 1_000
@@ -25,6 +27,7 @@ MAX_ROW_LINES = 1_000  # a row with more line breaks has a quotation mark that i
 MAX_BROKEN = 1_000  # rows whose quotation marks don't match
 FEW = 30  # different words of a column; one with more is no status
 DELIMITERS = ",;\t|"
+WORKBOOK = "xlsx"
 
 _NUL = gettext_lazy(
     "this line contains a NUL character. Is it a CSV file? Save the table as CSV UTF-8."
@@ -37,10 +40,12 @@ _CHUNK = 1 << 20
 _SAMPLE = 64 * 1024
 _NOT_TEXT = {
     b"PK\x03\x04": gettext_lazy(
-        "This is an Excel or ZIP file. In Excel choose “Save as”, “CSV UTF-8”, and upload that."
+        "This is a ZIP file and no Excel workbook. Unpack it, and upload the tables inside one by "
+        "one."
     ),
     b"\xd0\xcf\x11\xe0": gettext_lazy(
-        "This is an old Excel file. In Excel choose “Save as”, “CSV UTF-8”, and upload that."
+        "This is an old or encrypted Excel file. In Excel choose “Save as”, “Excel workbook” "
+        "without a password, and upload that."
     ),
     b"%PDF": gettext_lazy("This is a PDF. Upload the table as CSV."),
     b"\x1f\x8b": gettext_lazy("This is a compressed file. Unpack it and upload the CSV inside."),
@@ -64,10 +69,14 @@ class BadFile(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a person wants a file to be read: an encoding, a delimiter; "" finds it out."""
+    """How a person wants a file to be read: an encoding, a delimiter; "" finds it out.
+
+    `sheet` is one of a workbook; "" takes the first.
+    """
 
     encoding: str = ""
     delimiter: str = ""
+    sheet: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,7 @@ class Shape:
     has, and where the first one begins.
 
     `words` are the different cells of each column in small letters, None where there are many.
+    `sheets` are those of a workbook, whose encoding is WORKBOOK; `sheet` is the one that was read.
     """
 
     encoding: str
@@ -85,6 +95,8 @@ class Shape:
     offset: int
     line: int
     words: list[set[str] | None]
+    sheet: str = ""
+    sheets: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +143,24 @@ def read_again(target: Path, reading: Reading) -> Shape:
     """
     clean = target.with_suffix(".clean")
     try:
-        encoding = reading.encoding or _encoding(raw_of(target))
-        _transcode(raw_of(target), clean, encoding)
-        shape = _check(clean, encoding, reading.delimiter)
+        if spreadsheet.is_workbook(raw_of(target)):
+            shape = _of_sheet(raw_of(target), clean, reading.sheet)
+        else:
+            encoding = reading.encoding or _encoding(raw_of(target))
+            _transcode(raw_of(target), clean, encoding)
+            shape = _check(clean, encoding, reading.delimiter)
         clean.replace(target)
     finally:
         clean.unlink(missing_ok=True)
     return shape
+
+
+def _of_sheet(raw: Path, clean: Path, sheet: str) -> Shape:
+    try:
+        name, names = spreadsheet.write_csv(raw, clean, sheet=sheet, most_columns=MAX_COLUMNS)
+    except BadWorkbook as error:
+        raise BadFile(str(error)) from error
+    return replace(_check(clean, WORKBOOK, ","), sheet=name, sheets=names)
 
 
 def rows(path: Path, delimiter: str, *, offset: int = 0, line: int = 1) -> Iterator[CsvRow]:

@@ -92,6 +92,8 @@ def _found(shape: Shape, name: str) -> dict[str, Any]:
         "may_say_out": doubtful,
         "words": _words(shape, doubtful),
         "system": "",
+        "sheet": shape.sheet,
+        "sheets": list(shape.sheets),
     }
     if system:
         dialect["system"] = system.name

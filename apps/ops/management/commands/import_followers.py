@@ -35,7 +35,10 @@ _COLOURS = {
 
 
 class Command(BaseCommand):
-    help = "Import followers from a CSV file. Whoever unsubscribed stays unsubscribed."
+    help = (
+        "Import followers from a CSV file or a workbook (XLSX). "
+        "Whoever unsubscribed stays unsubscribed."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path)
@@ -58,6 +61,9 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--encoding", default="", choices=["", *ENCODINGS], help="found out when not given"
+        )
+        parser.add_argument(
+            "--sheet", default="", help="of a workbook; the first one when not given"
         )
         parser.add_argument(
             "--delimiter", default="", help="one of , ; | or \\t; found out when not given"
@@ -173,7 +179,7 @@ def _reading(options: dict[str, Any]) -> Reading:
     delimiter = options["delimiter"].replace("\\t", "\t")
     if delimiter not in ("", *csv_file.DELIMITERS):
         raise CommandError(f"--delimiter {delimiter!r} is none. Use one of , ; | or \\t.")
-    return Reading(options["encoding"], delimiter)
+    return Reading(options["encoding"], delimiter, options["sheet"])
 
 
 def _mapping(job: Import, pairs: list[str]) -> dict[str, str]:
