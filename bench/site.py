@@ -101,31 +101,6 @@ def web(folder: Path, port: int) -> Iterator[Program]:
 
 
 # ------------------------------------------------------------------ people
-def _insert(model: Any, source: str, /, **given: str) -> None:
-    """INSERT … SELECT with an SQL expression for each column in `given`,
-    and the model's defaults for the others.
-    """
-    from django.db import connection
-
-    from apps.lib.ids import Uuid7
-
-    columns = dict(given)
-    values = []
-    for field in model._meta.concrete_fields:
-        if field.column == "uid":
-            columns.setdefault("uid", Uuid7().as_postgresql(None, None)[0])
-        elif not field.primary_key and field.column not in columns:
-            columns[field.column] = "%s"
-            values.append(field.get_db_prep_save(field.get_default(), connection))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {model._meta.db_table}"
-            f" ({', '.join(map(connection.ops.quote_name, columns))}) SELECT"
-            f" {', '.join(columns.values())} {source}",
-            values,
-        )
-
-
 def fill(people: int, *, sizes: Sequence[int]) -> None:
     """People with an address, tags, metadata and a consent record;
     `sizes` are tags on the first N of them.
@@ -137,15 +112,19 @@ def fill(people: int, *, sizes: Sequence[int]) -> None:
     from apps.followers.models import Address, ConsentRecord, Follower, Tagging
     from apps.followers.people.tagging import create_tag
     from apps.lib.actor import command
+    from apps.lib.ids import Uuid7
+    from apps.ops.seed.bulk import count_on, insert
 
     by = command("bench")
     now = timezone.now()
+    uid = Uuid7().as_postgresql(None, None)[0]
     with transaction.atomic():
         numbers = f"FROM generate_series(1, {people}) n"
-        _insert(
+        insert(
             Follower,
             numbers,
             id="n",
+            uid=uid,
             name=newsletter.READER_NAME,
             metadata=newsletter.READER_METADATA,
             language="'en'",
@@ -154,16 +133,17 @@ def fill(people: int, *, sizes: Sequence[int]) -> None:
             updated_at="now()",
         )
         email = newsletter.READER_EMAIL
-        _insert(
+        insert(
             Address,
             numbers,
+            uid=uid,
             follower_id="n",
             channel="'email'",
             value=email,
             key=email,
             created_at="now()",
         )
-        _insert(
+        insert(
             ConsentRecord,
             numbers,
             follower_id="n",
@@ -176,11 +156,8 @@ def fill(people: int, *, sizes: Sequence[int]) -> None:
         tags |= {LARGE.format(size): f"FROM generate_series(1, {size}) n" for size in sizes}
         for name, chosen in tags.items():
             tag = create_tag(name=name, by=by, now=now)
-            _insert(Tagging, chosen, follower_id="n", tag_id=str(tag.pk), created_at="now()")
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT setval(pg_get_serial_sequence('followers_follower', 'id'), %s)", [people]
-            )
+            insert(Tagging, chosen, follower_id="n", tag_id=str(tag.pk), created_at="now()")
+        count_on(Follower)
     rules = {"all": [{"field": "metadata.plan", "op": "in", "value": ["pro", "team"]}]}
     create_segment(values=SegmentValues(name=HOLDERS, rules=rules), by=by, now=now)
     with connection.cursor() as cursor:
