@@ -176,7 +176,9 @@ def _run(
             "headers": headers,
             "request-timeout": 60,
             "continue-on-failure": True,
-            "suppress-health-check": ["too_slow"],  # which a busy machine is
+            # what a busy machine is, and what rules within rules are; where nothing at all can be
+            # made of a description, that is found
+            "suppress-health-check": ["too_slow", "filter_too_much"],
             "output": {"sanitization": {"enabled": False}},
             "generation": {
                 "max-examples": 10,

@@ -108,6 +108,7 @@ def test_tags_come_and_go(api, problem, anna) -> None:
     assert api.post(path, {"tags": ["VIP"]}).json()["tags"] == ["VIP"]
     assert api.delete(f"{path}/vip").json()["tags"] == []
     assert api.delete(f"{path}/vip").status_code == 200
+    problem(api.delete(f"{path}/vpi"), 404)  # there is no such tag
     problem(api.post(path, {"tags": []}), 400, field="tags")
     tag = api.post("/api/v1/tags", {"name": "Press"})
     assert (tag.status_code, tag.json()["slug"]) == (201, "press")

@@ -21,7 +21,7 @@ from apps.followers import profile_fields
 from apps.followers.addresses import CHANNEL_OF, BadAddress, normalise
 from apps.followers.consent import acts
 from apps.followers.consent.record import Proof
-from apps.followers.models import Address, AddressState, Channel, Follower
+from apps.followers.models import Address, AddressState, Channel, Follower, Tag
 from apps.followers.people import contacts, tagging
 from apps.followers.people import search as people_search
 from apps.followers.people.profile import Profile
@@ -491,11 +491,12 @@ class FollowerTag(Endpoint):
         "Take a tag off a follower",
         answer=FollowerOut,
         refuses=(404,),
+        details="Safe to repeat. 404 where there is no such tag at all: a typo is told.",
     )
     def delete(self, request: Request, id: uuid.UUID, slug: str) -> Response:
         follower = one(Follower.objects.all(), uid=id)
-        names = [tag.name for tag in follower.tags.filter(slug=slug)]
-        tagging.untag(followers=[follower], tags=names, by=self.by, now=self.now)
+        tag = one(Tag.objects.all(), slug=slug)
+        tagging.untag(followers=[follower], tags=[tag.name], by=self.by, now=self.now)
         return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
 
 
