@@ -72,6 +72,7 @@ SCHEDULES = {
     "expired leases": ("apps.notifications.sending.recover.expired_leases", 5),
     "idle devices": ("apps.followers.devices.push_devices.forget_idle", 60),
     "phone numbers to forget": ("apps.followers.devices.phone_codes.forget_old", 600),
+    "address claims to forget": ("apps.followers.people.address_claims.forget_old", 600),
     "sign-ups to ask about": ("apps.subscriptions.sign_up.mail.announce_forgotten", 30),
     "sign-ups to forget": ("apps.followers.sign_up.forget.forget_unconfirmed", 600),
     "answers to forget": ("apps.api.idempotency.forget", 600),

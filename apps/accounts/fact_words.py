@@ -33,6 +33,7 @@ SENTENCE_WORDS: dict[str, str | Promise] = {
     Kind.PREFERENCES_CHANGED: _("Preferences changed"),
     Kind.DELIVERY_PREFERENCES_CHANGED: _("Delivery preferences changed"),
     Kind.PHONE_CODE_SENT: _("Phone code sent"),
+    Kind.ADDRESS_ASKED: _("Address asked"),
     Kind.ADDRESS_SUPPRESSED: _("Address suppressed"),
     Kind.ADDRESS_RELEASED: _("Address released"),
     Kind.ADDRESS_CONFIRMED: _("Address confirmed"),

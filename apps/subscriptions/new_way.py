@@ -1,5 +1,5 @@
-"""The mail that says that a phone or a browser was added: whoever holds a forwarded link must not
-do it unnoticed.
+"""The mail that says that an address, a phone or a browser was added: who holds a forwarded link
+must not do it unnoticed.
 """
 
 import datetime as dt
@@ -23,9 +23,9 @@ log = logging.getLogger("carillon.subscriptions")
 
 
 def tell(
-    follower: Follower, what: Literal["phone", "browser"], label: str, *, proof: Proof
+    follower: Follower, what: Literal["email", "phone", "browser"], label: str, *, proof: Proof
 ) -> bool:
-    """Mail the follower about a new phone or browser, inside the transaction of the change.
+    """Mail the follower about what is new, inside the transaction of the change.
 
     False when no mail is on its way: no address, no such type, too many.
     """

@@ -3,7 +3,8 @@
 from django.urls import path
 
 from apps.subscriptions import ask_link, one_click, sms_answers
-from apps.subscriptions.center import browsers, phone, preferences
+from apps.subscriptions.center import browsers, email, phone, preferences
+from apps.subscriptions.claims import pages as claims
 from apps.subscriptions.reading import view
 from apps.subscriptions.sign_up import confirm, join
 
@@ -20,6 +21,9 @@ _pages = [
     path("preferences/<str:token>/phone/", phone.ask, name="phone"),
     path("preferences/<str:token>/phone/confirm/", phone.confirm, name="phone-confirm"),
     path("preferences/<str:token>/phone/remove/", phone.remove, name="phone-remove"),
+    path("preferences/<str:token>/email/", email.ask, name="email"),
+    path("preferences/<str:token>/email/use/", email.use, name="email-use"),
+    path("preferences/<str:token>/email/remove/", email.remove, name="email-remove"),
     path("preferences/<str:token>/browsers/", browsers.connect, name="browsers"),
     path("preferences/<str:token>/browsers/remove/", browsers.remove, name="browser-remove"),
     # below /p/, for a service worker may not serve pages above its own address
@@ -31,6 +35,8 @@ _pages = [
     path("join/<slug:key>/", join.join, name="join"),
     path("join/<slug:key>/puzzle/", join.puzzle, name="join-puzzle"),
     path("sign-up.js", join.script, name="sign-up-script"),
+    path("address/<str:token>/", claims.page, name="address"),
+    path("address/<str:token>/again/", claims.again, name="address-again"),
     path("confirm/<str:token>/", confirm.page, name="confirm"),
     path("confirm/<str:token>/again/", confirm.again, name="confirm-again"),
     path("sms/<uuid:account>/", sms_answers.answered, name="sms-answers"),

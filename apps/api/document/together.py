@@ -242,7 +242,7 @@ _SERVER_KEY: Schema = {"pattern": "^([A-Za-z0-9_-]{87}=?)?$", "example": ""}
 _Form = tuple[tuple[str, ...], tuple[str, ...], dict[str, Schema]]
 _FORMS: dict[str, dict[str, _Form]] = {"NewAddress": {}, "NewDevice": {}, "NewSuppression": {}}
 _FORMS["NewAddress"]["email"] = ((), (), {"value": _EMAIL})
-_FORMS["NewAddress"]["sms"] = ((), (), {"value": _PHONE})
+_FORMS["NewAddress"]["sms"] = ((), ("confirm",), {"value": _PHONE})
 _FORMS["NewDevice"]["push"] = (_APP[:2], _BROWSER, _PUSHED)
 _FORMS["NewDevice"]["web_push"] = (_BROWSER[:2], _APP, {"server_key": _SERVER_KEY})
 _FORMS["NewSuppression"]["email"] = ((), (), {"address": _EMAIL})

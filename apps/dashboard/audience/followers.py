@@ -45,7 +45,7 @@ from apps.followers.models import (
     Follower,
     Tag,
 )
-from apps.followers.people import contacts, further_addresses, search, tagging
+from apps.followers.people import address_claims, contacts, further_addresses, search, tagging
 from apps.followers.people.profile import Profile
 from apps.followers.people.revoke_links import revoke_links
 from apps.lib.ids import read_uid
@@ -165,6 +165,7 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
     context = {
         "follower": follower,
         "addresses": addresses,
+        "claims": address_claims.waiting(follower, now=timezone.now()),
         "devices": devices,
         **_rhythm(follower),
         "tags": tags,
@@ -336,6 +337,8 @@ def add_address(request: HttpRequest, uid: UUID) -> HttpResponse:
         channel = Channel.SMS
     value = request.POST.get("value", "")
     by = staff_actor(request)
+    if channel == Channel.EMAIL and "confirm" in request.POST:
+        return _ask_mailbox(request, follower, value)
     try:
         address = further_addresses.create_address(
             follower=follower, channel=channel, value=value, by=by, now=timezone.now()
@@ -347,6 +350,19 @@ def add_address(request: HttpRequest, uid: UUID) -> HttpResponse:
         if address.primary:
             said = gettext("{address} is written to.")
         messages.success(request, said.format(address=address.value))
+    return redirect("dashboard:follower", follower.uid)
+
+
+def _ask_mailbox(request: HttpRequest, follower: Follower, value: str) -> HttpResponse:
+    try:
+        claim = address_claims.ask(
+            follower=follower, value=value, primary=False, now=timezone.now()
+        )
+    except Refused as error:
+        messages.error(request, str(error))
+    else:
+        said = gettext("{address} is asked. It is added when its owner says yes.")
+        messages.success(request, said.format(address=claim.value))
     return redirect("dashboard:follower", follower.uid)
 
 

@@ -1,6 +1,7 @@
 """Whom we may write to, and what they said. Import from here."""
 
 from apps.followers.models.channels import EVERYWHERE, Channel, channel_of_address
+from apps.followers.models.claims import AddressClaim
 from apps.followers.models.consent import (
     ChannelMute,
     ConsentRecord,
@@ -35,6 +36,7 @@ from apps.followers.models.types import Category, DoubtPolicy, NotificationType
 __all__ = [
     "EVERYWHERE",
     "Address",
+    "AddressClaim",
     "AddressState",
     "Category",
     "Channel",

@@ -19,36 +19,51 @@ FIELDS = {Channel.EMAIL: "email", Channel.SMS: "phone"}
 
 
 def create_address(
-    *, follower: Follower, channel: str, value: str, by: Actor, now: dt.datetime
+    *,
+    follower: Follower,
+    channel: str,
+    value: str,
+    primary: bool = False,
+    by: Actor,
+    now: dt.datetime,
 ) -> Address:
-    """Add an email address or a phone number; the first of its channel becomes the primary one.
+    """Add an email address or a phone number; `primary`, or the first of its channel, is written to
+    from now on.
 
-    The primary one is written to. One that the follower has already is returned as it is. A
-    suppressed address starts suppressed. Raises BadAddress, AddressTaken.
+    One that the follower has already is taken as it is. A suppressed address starts suppressed.
+    Raises BadAddress, AddressTaken.
     """
     kind = Channel(channel)
     value, key = normalise(kind, value)
     with _changing(follower, by, now) as row:
-        if known := row.addresses.filter(channel=kind, key=key).first():
-            return known
-        state = states_of(kind, [key]).get(key, AddressState.ACTIVE)
-        has_primary = row.addresses.filter(channel=kind, primary=True).exists()
-        try:
-            with transaction.atomic():
-                return Address.objects.create(
-                    follower=row,
-                    channel=kind,
-                    value=value,
-                    key=key,
-                    state=state,
-                    primary=not has_primary,
-                    created_at=now,
-                )
-        except IntegrityError:
-            holder = Follower.objects.filter(addresses__channel=kind, addresses__key=key).first()
-            if holder is None:
-                raise
-            raise AddressTaken(FIELDS.get(kind, kind.value), holder) from None
+        address = row.addresses.filter(channel=kind, key=key).first()
+        if address is None:
+            address = _created(row, kind, value, key, now)
+        if primary and not address.primary:
+            _put_first(row, address)
+            address.primary = True
+    return address
+
+
+def _created(row: Follower, kind: Channel, value: str, key: str, now: dt.datetime) -> Address:
+    state = states_of(kind, [key]).get(key, AddressState.ACTIVE)
+    has_primary = row.addresses.filter(channel=kind, primary=True).exists()
+    try:
+        with transaction.atomic():
+            return Address.objects.create(
+                follower=row,
+                channel=kind,
+                value=value,
+                key=key,
+                state=state,
+                primary=not has_primary,
+                created_at=now,
+            )
+    except IntegrityError:
+        holder = Follower.objects.filter(addresses__channel=kind, addresses__key=key).first()
+        if holder is None:
+            raise
+        raise AddressTaken(FIELDS.get(kind, kind.value), holder) from None
 
 
 def make_primary(*, address: Address, by: Actor, now: dt.datetime) -> None:
@@ -63,9 +78,13 @@ def make_primary(*, address: Address, by: Actor, now: dt.datetime) -> None:
             cause=UNFIT,
         )
     with _changing(address.follower, by, now) as row:
-        others = row.addresses.filter(channel=address.channel, primary=True).exclude(pk=address.pk)
-        others.update(primary=False)
-        Address.objects.filter(pk=address.pk).update(primary=True)
+        _put_first(row, address)
+
+
+def _put_first(row: Follower, address: Address) -> None:
+    others = row.addresses.filter(channel=address.channel, primary=True).exclude(pk=address.pk)
+    others.update(primary=False)
+    Address.objects.filter(pk=address.pk).update(primary=True)
 
 
 def delete_address(*, address: Address, by: Actor, now: dt.datetime) -> None:

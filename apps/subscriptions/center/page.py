@@ -26,6 +26,7 @@ from apps.followers.models import (
     Rhythm,
     channel_of_address,
 )
+from apps.followers.people import address_claims
 from apps.notifications.accounts.browser_push import vapid_public_key
 from apps.notifications.decide.quiet_hours import habits_of, quiet_until
 from apps.subscriptions.center import choices, forms, intent
@@ -103,6 +104,9 @@ def page(
     pause_until = None
     if rhythm.paused_until and rhythm.paused_until > now:
         pause_until = rhythm.paused_until
+    email = None
+    if Channel.EMAIL in offered:
+        email = _email(follower, addresses, now)
     phone = None
     if offered & {Channel.SMS, Channel.VOICE}:
         phone = _phone(follower, places, now)
@@ -127,6 +131,7 @@ def page(
         "zone": zone_of(follower).key,
         "silence": _silence(follower, rhythm, now),
         "pause_until": pause_until,
+        "email": email,
         "phone": phone,
         "browsers": browsers,
         "problem": {"part": problem[0], "text": problem[1]},
@@ -205,6 +210,26 @@ def _silence(follower: Follower, rhythm: Rhythm, now: dt.datetime) -> str:
         return ""
     when = moment(until.astimezone(zone), now=now.astimezone(zone))
     return words % {"when": when, "zone": zone.key}
+
+
+def _email(follower: Follower, addresses: Iterable[Address], now: dt.datetime) -> dict[str, Any]:
+    """Give the address in use, the others, and those whose mailbox was asked."""
+    used = ""
+    others = []
+    for address in addresses:
+        if address.channel != Channel.EMAIL:
+            continue
+        place = masked(address.value)
+        if address.primary:
+            used = place
+        else:
+            ready = address.state == AddressState.ACTIVE
+            others.append({"uid": address.uid, "place": place, "ready": ready})
+    asked = [
+        {"place": masked(claim.value), "failed_at": claim.failed_at}
+        for claim in address_claims.waiting(follower, now=now)
+    ]
+    return {"used": used, "others": others, "asked": asked}
 
 
 def _phone(follower: Follower, places: Mapping[str, str], now: dt.datetime) -> dict[str, Any]:

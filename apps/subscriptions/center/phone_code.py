@@ -7,30 +7,23 @@ another one.
 """
 
 import datetime as dt
-from dataclasses import replace
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext
 
-from apps.channels.contract import Outcome, Result
+from apps.channels.contract import Result
 from apps.channels.messages import SmsMessage
-from apps.channels.registry import provider
 from apps.followers.devices import phone_codes
 from apps.followers.models import Channel
 from apps.lib.actor import Actor, ActorKind
 from apps.lib.facts import Kind, tell
 from apps.lib.ids import uuid7
 from apps.lib.queue.lanes import Lane
-from apps.notifications.accounts.health import note
-from apps.notifications.accounts.routing import services, settings_of
+from apps.notifications.accounts.at_once import hand_over
 from apps.subscriptions.public import speak
 from apps.subscriptions.wording import masked
-
-PATIENCE = 15  # seconds for one provider: a person waits
-# another account may do better, and nothing has left
-_ELSEWHERE = (Result.ACCOUNT, Result.THROTTLED, Result.TRANSIENT, Result.BLOCKED)
 
 
 def send(*, code_id: int, now: dt.datetime | None = None, **_: object) -> bool:
@@ -48,18 +41,9 @@ def send(*, code_id: int, now: dt.datetime | None = None, **_: object) -> bool:
         words = {"code": code, "site": settings.SITE_NAME}
         body = gettext("%(code)s is your %(site)s code. It is good for ten minutes.") % words
     message = SmsMessage(uuid7(), asked.value, body)
-    outcome = Outcome(Result.ACCOUNT, "No provider account for SMS can be used now.")
-    account = None
-    accounts = services(now=now, lane=Lane.CRITICAL, channel=Channel.SMS)
-    for account in accounts.get((Channel.SMS, ""), []):
-        settings_now = settings_of(account) | {"timeout": PATIENCE}
-        with provider(account.provider).open(settings_now) as session:
-            outcome = session.send(message)
-        # a provider may quote the text, and what it said is for staff to read
-        outcome = replace(outcome, detail=outcome.detail.replace(code, "•" * len(code)))
-        note(account, [outcome], now=now)
-        if outcome.result not in _ELSEWHERE:
-            break
+    account, outcome = hand_over(
+        Channel.SMS, lambda _settings: message, secret=code, lane=Lane.CRITICAL, now=now
+    )
     taken = outcome.result in (Result.ACCEPTED, Result.IN_DOUBT)
     with transaction.atomic():
         if not taken:
@@ -68,11 +52,9 @@ def send(*, code_id: int, now: dt.datetime | None = None, **_: object) -> bool:
         by = Actor(ActorKind.FOLLOWER, id=str(follower.uid), label=str(follower))
         data = {
             "to": masked(message.to),
-            "account": "",
+            "account": account,
             "result": outcome.result.value,
             "detail": outcome.detail,
         }
-        if account:
-            data["account"] = account.name
         tell(Kind.PHONE_CODE_SENT, by=by, now=now, about=follower, data=data)
     return taken

@@ -279,3 +279,18 @@ def test_the_inbox_is_listed(api, anna) -> None:
     path = f"{PATH}/{anna.uid}/inbox"
     assert [each["title"] for each in api.get(path).json()["results"]] == ["Hello"]
     assert api.get(f"{path}?unread=false").json()["results"] == []
+
+
+@pytest.mark.reported
+def test_an_email_address_can_be_asked_before_it_is_added(api, problem, anna) -> None:
+    path = f"{PATH}/{anna.uid}/addresses"
+    new = {"channel": "email", "value": "anna@example.org"}
+    asked = api.post(path, {**new, "confirm": True, "primary": True})
+    assert (asked.status_code, asked.json()["email"]) == (202, "anna@example.com")
+    claim = anna.address_claims.get()
+    assert (claim.value, claim.primary) == ("anna@example.org", True)
+    problem(api.post(path, {**new, "confirm": True}), 409)
+    problem(api.post(path, {"channel": "sms", "value": "+4930901820", "confirm": True}), 400)
+    added = api.post(path, {**new, "primary": True})
+    assert (added.status_code, added.json()["email"]) == (200, "anna@example.org")
+    assert api.post(path, {**new, "value": "anna@example.com"}).json()["email"] == new["value"]

@@ -15,9 +15,11 @@ from apps.followers.consent.record import Proof
 from apps.followers.consent.rhythm import Wishes, set_rhythm
 from apps.followers.devices import phone_codes
 from apps.followers.models import Follower
+from apps.followers.people import address_claims, further_addresses
+from apps.subscriptions.claims.mail import link
 from tests import looks
 from tests.make import TESTER, make_follower, make_type
-from tests.subscriptions.pages import preferences_path, unsubscribe_path, visit
+from tests.subscriptions.pages import fresh_path, preferences_path, unsubscribe_path, visit
 from tests.subscriptions.world import connect_browser, make_web_push
 
 pytestmark = pytest.mark.browser
@@ -48,6 +50,10 @@ def make_busy() -> Follower:
         code_id=phone_codes.ask(follower=busy, number="+4915112345679", now=now).pk, now=now
     )
     connect_browser(busy)
+    further_addresses.create_address(
+        follower=busy, channel="email", value="second@example.com", by=TESTER, now=now
+    )
+    address_claims.ask(follower=busy, value="third@example.com", primary=True, now=now)
     return busy
 
 
@@ -73,6 +79,8 @@ def answers(
         "preferences": preferences_path(anna),
         "unsubscribed": preferences_path(boris),
         "saved": saved.press("Save my choices").url,
+        "busy and fresh": fresh_path(busy),
+        "address": link(busy.address_claims.get()),
         "one type": unsubscribe_path(anna, news),
         "link": "/p/link/",
         "bad link": "/p/preferences/nothing/",
@@ -80,6 +88,7 @@ def answers(
     }
     pages = {name: client.get(path) for name, path in paths.items()}
     pages |= {
+        "address confirmed": client.post(paths["address"]),
         "done": client.post(paths["one type"], {"what": "type"}),
         "sent": client.post("/p/link/", {"email": "a@example.com"}),
         "wrong": client.post("/p/link/", {"email": "a@"}),

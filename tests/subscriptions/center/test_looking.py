@@ -10,10 +10,12 @@ from django.urls import get_resolver, reverse
 from django.utils import timezone
 
 from apps.followers.models import Follower
+from apps.followers.people import address_claims
 from apps.lib import tokens
 from apps.notifications.accounts import edit
 from apps.notifications.models import ProviderAccount
 from apps.subscriptions import urls
+from apps.subscriptions.claims.mail import link
 from tests.make import TESTER, make_type
 from tests.subscriptions.pages import everything_stored, preferences_path, visit
 from tests.subscriptions.reading.world import delivery_to, make_letter, view_path
@@ -47,12 +49,16 @@ def make_sms_account() -> ProviderAccount:
 def paths_of(follower: Follower) -> list[str]:
     """Every public address, filled in for the follower; a new one without a rule here fails."""
     make_letter(make_type("letters"), [follower])
+    claim = address_claims.ask(
+        follower=follower, value="other@example.com", primary=True, now=timezone.now()
+    )
     for_token = {
         "view": view_path(delivery_to(follower)).split("/")[3],
         "preferences": tokens.make("preferences", {"f": str(follower.uid)}),
         "unsubscribe": tokens.make("unsubscribe", {"f": str(follower.uid), "t": "news"}),
         "sms": str(make_sms_account().uid),
         "join": make_form().key,
+        "address": link(claim).rstrip("/").rpartition("/")[2],
         "confirm": tokens.make("confirm", {"f": str(follower.uid)}),
     }
     asked(Client(), email="anna@example.com")  # a sign-up to confirm

@@ -10,7 +10,8 @@ from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.v1.audience.followers import FOLLOWERS, FollowerOut
 from apps.followers.models import Address, Channel, Follower
-from apps.followers.people import further_addresses
+from apps.followers.people import address_claims, further_addresses
+from apps.lib.refusals import UNFIT
 
 ADDABLE = [(channel.value, channel.label) for channel in (Channel.EMAIL, Channel.SMS)]
 
@@ -18,6 +19,12 @@ ADDABLE = [(channel.value, channel.label) for channel in (Channel.EMAIL, Channel
 class NewAddress(Strict):
     channel = serializers.ChoiceField(ADDABLE)
     value = serializers.CharField(max_length=320)
+    primary = serializers.BooleanField(default=False, help_text="Write there from now on.")
+    confirm = serializers.BooleanField(
+        default=False,
+        help_text="Of an email address: ask its mailbox first. It is the follower's when its owner "
+        "presses the button in the mail.",
+    )
 
 
 class Addresses(Endpoint):
@@ -31,18 +38,33 @@ class Addresses(Endpoint):
         "Give a follower one more address",
         body=NewAddress,
         answer=FollowerOut,
+        later=FollowerOut,
         refuses=(400, 404, 409),
         details=(
             "The first of its channel is the primary one, which is written to. One that is there "
-            "already stays."
+            "already stays. With `confirm` the answer is 202, the follower as before: at most one "
+            "mail an hour goes to an address, 409 beyond."
         ),
     )
     def post(self, request: Request, id: uuid.UUID) -> Response:
         follower = one(Follower.objects.all(), uid=id)
-        further_addresses.create_address(
-            follower=follower, **self.body(NewAddress), by=self.by, now=self.now
-        )
-        return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
+        said = self.body(NewAddress)
+        primary = said.pop("primary")
+        status = 200
+        if said.pop("confirm"):
+            if said["channel"] != Channel.EMAIL:
+                raise serializers.ValidationError(
+                    {"confirm": ["Only an email address can be asked. Leave it out."]}, code=UNFIT
+                )
+            address_claims.ask(
+                follower=follower, value=said["value"], primary=primary, now=self.now
+            )
+            status = 202
+        else:
+            further_addresses.create_address(
+                follower=follower, **said, primary=primary, by=self.by, now=self.now
+            )
+        return Response(FollowerOut(one(FOLLOWERS, uid=id)).data, status=status)
 
 
 class OneAddress(Endpoint):
