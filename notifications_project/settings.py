@@ -244,6 +244,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": _static_backend},
 }
 MEDIA_ROOT = VAR_DIR / "files"
+EXPORT_FOLDER = env.text("EXPORT_FOLDER", "")  # scheduled exports may be written below; "" = none
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000  # a file of 1,000 columns has a choice for each, and words
 EVENT_DAYS = env.integer(

@@ -82,6 +82,8 @@ SCHEDULES = {
     "imports to go on": ("apps.followers.imports.run.resume_stalled", 10),
     "indexes of fields": ("apps.followers.fields.index.announce_missing", 600),
     "exports to go on": ("apps.followers.exports.write.resume_stalled", 10),
+    "exports due": ("apps.followers.exports.due.start_due", 10),
+    "exports to store": ("apps.followers.exports.store.announce_due", 10),
     "exports to forget": ("apps.followers.exports.write.forget_old", 600),
 }
 
@@ -106,6 +108,7 @@ ENCRYPTED = {
     "addresses": ("followers.Address", "details", ("secret", "old_secret")),  # of webhooks
     "answers of the API": ("api.IdempotentCall", "answer", ()),
     "exports": ("followers.ExportChunk", "body", ()),
+    "stores of exports": ("followers.ExportSchedule", "settings", ()),
 }
 
 # Kinds of rows that can be taken out (followers/exports/source.py).

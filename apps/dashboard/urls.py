@@ -4,6 +4,7 @@ from django.urls import URLPattern
 
 from apps.dashboard.administer import api_keys, auth, channels, staff
 from apps.dashboard.audience import (
+    export_schedules,
     exports,
     fields,
     followers,
@@ -38,6 +39,7 @@ urlpatterns: list[URLPattern] = [
     *followers.urlpatterns,
     *forecasts.urlpatterns,
     *imports.urlpatterns,
+    *export_schedules.urlpatterns,
     *exports.urlpatterns,
     *tags.urlpatterns,
     *fields.urlpatterns,

@@ -76,6 +76,10 @@ class Kind(StrEnum):
     EXPORT_FINISHED = "export.finished"
     EXPORT_FAILED = "export.failed"
     EXPORT_FETCHED = "export.fetched"  # somebody took the file
+    EXPORT_SCHEDULE_CHANGED = "scheduled_export.changed"
+    EXPORT_SCHEDULE_REMOVED = "scheduled_export.removed"
+    EXPORT_STORED = "scheduled_export.stored"  # all its files are where the schedule wants them
+    EXPORT_NOT_STORED = "scheduled_export.failed"  # data says why; it may be tried again
     TYPE_CHANGED = "notification_type.changed"
     # how many messages one follower gets in a window; data carries before and after
     CAP_CHANGED = "cap.changed"

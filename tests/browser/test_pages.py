@@ -82,6 +82,8 @@ def pages(
         "sign-up form": reverse("dashboard:sign-up-form", args=[form.key]),
         "sign-up form, edited": reverse("dashboard:sign-up-form-edit", args=[form.key]),
     }
+    found["scheduled exports"] = reverse("dashboard:export-schedules")
+    found["scheduled export, edited"] = reverse("dashboard:export-schedule-add")
     return found | _happening(anna, kind)
 
 

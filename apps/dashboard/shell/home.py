@@ -18,6 +18,7 @@ from apps.analytics import reports
 from apps.campaigns.digests import sent_but_held
 from apps.dashboard.shell.first_steps import first_steps
 from apps.followers.devices.webhook_calls import stopped_since
+from apps.followers.exports.due import failed_schedules
 from apps.followers.models import Channel
 from apps.lib.refusals import Refused
 from apps.notifications.accounts.hold_ups import hold_ups
@@ -68,6 +69,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "totals": totals,
         "audience": audience,
         "webhooks_off": stopped_since(week_ago),
+        "exports_failed": failed_schedules(),
         "restored": restored.held(),
         "steps": first_steps(viewer=user_of(request)),
     }

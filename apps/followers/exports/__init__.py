@@ -7,4 +7,6 @@
 4. `files` reads the chunks as they are fetched, and `formats` writes them as CSV, XLSX
    (`spreadsheet`) or JSON lines.
 5. What is a day old is forgotten (`write.forget_old`).
+6. `schedules` says what begins by itself, `due` begins it, and `store` puts its files into one of
+   the `places`: a folder, or a store that speaks S3.
 """

@@ -12,7 +12,16 @@ from apps.followers.models.consent import (
     Suppression,
     SuppressionReason,
 )
-from apps.followers.models.exports import Export, ExportChunk, ExportState
+from apps.followers.models.exports import (
+    Export,
+    ExportChunk,
+    ExportEvery,
+    ExportPlace,
+    ExportSchedule,
+    ExportState,
+    Shipment,
+    ShipmentState,
+)
 from apps.followers.models.fields import CustomField, FieldKind
 from apps.followers.models.imports import Import, ImportedFollower, ImportProblem, ImportState
 from apps.followers.models.people import (
@@ -48,6 +57,9 @@ __all__ = [
     "DoubtPolicy",
     "Export",
     "ExportChunk",
+    "ExportEvery",
+    "ExportPlace",
+    "ExportSchedule",
     "ExportState",
     "FieldKind",
     "Follower",
@@ -61,6 +73,8 @@ __all__ = [
     "PhoneCode",
     "Preference",
     "Rhythm",
+    "Shipment",
+    "ShipmentState",
     "SignUp",
     "SignUpForm",
     "SignUpState",

@@ -3,6 +3,8 @@
 import csv
 import io
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -13,11 +15,11 @@ from apps.accounts.models import User
 from apps.campaigns.audience.segments import SegmentValues, create_segment
 from apps.campaigns.models import Segment
 from apps.dashboard.shell import menu
-from apps.followers.exports import write
+from apps.followers.exports import due, write
 from apps.followers.exports.files import written
 from apps.followers.exports.formats import FORMATS
 from apps.followers.exports.source import sources
-from apps.followers.models import Export, Follower
+from apps.followers.models import Export, ExportSchedule, Follower
 from apps.ops.demo import world
 from tests.make import TESTER, make_staff
 
@@ -129,3 +131,33 @@ def test_every_list_has_a_button_and_every_kind_comes_out(
         if not job.rows_done:
             empty.add(kind)
     assert empty <= NOT_IN_THE_DEMO
+
+
+def test_an_administrator_schedules_an_export_and_staff_see_when_it_fails(
+    client: Client, admin: User, settings: Any, tmp_path: Path
+) -> None:
+    settings.EXPORT_FOLDER = str(tmp_path)
+    client.force_login(admin)
+    typed = {"name": "Nightly", "kind": "followers", "file_format": "csv", "every": "daily"}
+    typed |= {"at": "03:00", "place": "folder", "folder": "bi", "active": "on"}
+    refused = client.post("/exports/scheduled/add/", typed | {"folder": "../bi"})
+    assert "letters, digits" in refused.content.decode()
+    assert client.post("/exports/scheduled/add/", typed).status_code == 302
+    schedule = ExportSchedule.objects.get()
+    assert schedule.next_at
+    assert (
+        client.post(f"/exports/scheduled/{schedule.uid}/", typed | {"name": "N"}).status_code == 302
+    )
+    client.post(f"/exports/scheduled/{schedule.uid}/run/")
+    assert Export.objects.get().shipment.schedule == schedule
+    due.fail(schedule=schedule, error="No space left", now=timezone.now())
+    client.force_login(make_staff("selma", role="sender"))
+    assert "1 scheduled export failed" in client.get("/").content.decode()
+    page = client.get("/exports/scheduled/").content.decode()
+    assert "No space left" in page
+    assert "/add/" not in page
+    for act in ("", "run/", "remove/"):
+        assert client.post(f"/exports/scheduled/{schedule.uid}/{act}").status_code == 403
+    client.force_login(admin)
+    client.post(f"/exports/scheduled/{schedule.uid}/remove/")
+    assert not ExportSchedule.objects.exists()
