@@ -348,6 +348,7 @@ SCHEDULES = wiring.SCHEDULES
 MOVED_TASKS = wiring.MOVED_TASKS
 ENCRYPTED = wiring.ENCRYPTED
 EXPORTS = wiring.EXPORTS
+FIELD_KEYS_KNOWN = wiring.FIELD_KEYS_KNOWN
 
 # ------------------------------------------------------------------ API
 REST_FRAMEWORK = rest.REST_FRAMEWORK

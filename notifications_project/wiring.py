@@ -111,6 +111,9 @@ ENCRYPTED = {
     "stores of exports": ("followers.ExportSchedule", "settings", ()),
 }
 
+# Names the custom fields of followers, which templates may show: keys of `follower.metadata`.
+FIELD_KEYS_KNOWN = "apps.followers.fields.fitting.known_keys"
+
 # Kinds of rows that can be taken out (followers/exports/source.py).
 EXPORTS = {
     "followers": "apps.followers.exports.people.Followers",

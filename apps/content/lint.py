@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from django.conf import settings
 from django.utils.functional import Promise
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 from liquid.static_analysis import TemplateAnalysis, Variable
@@ -269,6 +271,7 @@ def source_problems(
     analysis = template.analyze()
     found += _unknown_filters(where, source, analysis)
     found += _unknown_variables(where, source, analysis, declared)
+    found += _unknown_fields(where, source, analysis)
     return sorted(set(found), key=lambda problem: (problem.line or 0, problem.message))
 
 
@@ -311,6 +314,27 @@ def _unknown_variables(
                     hint = " " + _("Declare it under Variables.")
                 message = _("{name} is not declared.").format(name=root)
                 yield TemplateProblem(where, line, message + hint)
+
+
+def _unknown_fields(
+    where: str, source: str, analysis: TemplateAnalysis
+) -> Iterator[TemplateProblem]:
+    """Find keys of metadata that look like a custom field written wrong; others are free values."""
+    asked: list[tuple[str, int]] = []
+    for use in analysis.globals.get("follower", ()):
+        if len(use.segments) > 2 and use.segments[1] == "metadata":
+            asked.append((str(use.segments[2]), use.span.line_col(source)[0]))
+    if not asked:
+        return
+    known = import_string(settings.FIELD_KEYS_KNOWN)()
+    for key, line in asked:
+        if key in known:
+            continue
+        message = _("follower.metadata.{key} is no custom field.").format(key=key)
+        if hint := _hint(key, known, "follower.metadata."):
+            yield TemplateProblem(where, line, message + hint, warns=True)
+        elif settings.CUSTOM_FIELDS_ONLY:
+            yield TemplateProblem(where, line, message, warns=True)
 
 
 def _unknown_member(where: str, line: int, root: str, use: Variable) -> Iterator[TemplateProblem]:

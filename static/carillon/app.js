@@ -8,6 +8,7 @@ import "./app/check-all.js";
 import "./app/copy.js";
 import "./app/dialogs.js";
 import "./app/find.js";
+import "./app/insert.js";
 import "./app/shortcuts.js";
 import "./app/submit-on-change.js";
 import "./app/suggestions.js";

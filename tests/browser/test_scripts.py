@@ -11,7 +11,8 @@ from apps.accounts.models import User
 from apps.followers.models import Follower, Tag
 from tests import looks
 from tests.campaigns.drafts import make_campaign
-from tests.make import make_follower
+from tests.followers.fields.world import make_field
+from tests.make import make_follower, make_template
 
 pytestmark = [pytest.mark.browser, pytest.mark.looks, pytest.mark.django_db(transaction=True)]
 
@@ -202,3 +203,28 @@ def test_a_letter_typed_into_a_field_is_no_shortcut(
     field.press_sequentially("g?/")
     expect(field).to_have_value("g?/")
     expect(staff.get_by_role("dialog")).to_have_count(0)
+
+
+def test_a_value_is_put_where_the_author_last_wrote(staff: Page, live_server: Any) -> None:
+    make_field(labels={"en": "Plan"})
+    template = make_template()
+    go(staff, live_server, "template", template.uid)
+    subject = staff.get_by_label("Subject").first
+    subject.fill("Hello !")
+    subject.press("ArrowLeft")
+    staff.get_by_text("Insert a value").click()
+    staff.get_by_role("button", name="Plan").click()
+    expect(subject).to_have_value("Hello {{ follower.metadata.plan }}!")
+
+
+def test_the_builder_offers_what_fits_a_custom_field(staff: Page, live_server: Any) -> None:
+    make_field(labels={"en": "Plan"})
+    make_follower(name="Selma", metadata={"plan": "pro"})
+    go(staff, live_server, "segment-add")
+    row = staff.get_by_role("group", name="Must match, rule 1")
+    row.get_by_label("Attribute").select_option(label="Plan")
+    row.locator("select[name$=value]").select_option(label="Professional")
+    expect(staff.locator("#matches")).to_contain_text("Selma")
+    row.get_by_label("Comparison").select_option("in")
+    row.locator("select[multiple]").select_option(["pro", "free"])
+    expect(staff.locator("#matches")).to_contain_text("“pro” or “free”")

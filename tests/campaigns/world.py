@@ -31,6 +31,9 @@ VALUES: list[Any] = [
     False,
     None,
     ["pro"],
+    ["Free", "50%", 42],
+    "2026-05-10",
+    "2026-05-31T10:00:00Z",
     {"a": 1},
     "",
     "true",
@@ -197,7 +200,21 @@ def _metadata_matches(stored: Any, op: str, value: Any) -> bool:
         if is_number:
             return text.replace(".", "").lstrip("-").isdigit() and float(text) == stored
         return isinstance(stored, str) and stored.lower() == text.lower()
+    if op in {"before", "after", "within_days"}:
+        return isinstance(stored, str) and _day_matches(stored, op, value)
+    if isinstance(stored, list) and op == "contains":
+        return value.casefold() in {str(each).casefold() for each in stored}
     return isinstance(stored, str) and _text_matches(stored, op, value)
+
+
+def _day_matches(stored: str, op: str, value: Any) -> bool:
+    try:
+        day = dt.date.fromisoformat(stored[:10])
+    except ValueError:
+        return False
+    if op == "within_days":
+        return NOW.date() - dt.timedelta(days=value) <= day <= NOW.date()
+    return bool(day < parse_date(value) if op == "before" else day > parse_date(value))
 
 
 # ------------------------------------------------------------------ random questions
@@ -270,12 +287,16 @@ def random_rule(dice: random.Random) -> dict[str, Any]:
     if field not in {"tag", "email_domain"}:
         ops.append("starts_with")
     if field.startswith("metadata"):
-        ops += ["gt", "lt"]
+        ops += ["gt", "lt", "before", "after", "within_days"]
     op = dice.choice(ops)
     if op.endswith("exists"):
         return {"field": field, "op": op}
     if op in {"gt", "lt"}:
         return {"field": field, "op": op, "value": dice.choice([0, 42, -5.5])}
+    if op == "within_days":
+        return {"field": field, "op": op, "value": dice.choice([1, 20, 30])}
+    if op in {"before", "after"}:
+        return {"field": field, "op": op, "value": dice.choice(["2026-05-10", "2026-05-31"])}
     return {
         "field": field,
         "op": op,

@@ -17,6 +17,7 @@ from apps.content.lint import (
     sample_data,
 )
 from apps.content.models import Version
+from tests.followers.fields.world import make_field
 from tests.make import TESTER
 
 NOW = dt.datetime(2026, 11, 21, 9, 0, tzinfo=dt.UTC)
@@ -290,3 +291,22 @@ def test_data_that_no_template_may_see_is_refused_before_anybody_is_told() -> No
     assert check_data(declared(), {"more": deep})
     with pytest.raises(BadData, match=r"The value more can't be used: .*12 levels"):
         check_data(declared(), {"more": {"in": deep}})
+
+
+@pytest.mark.django_db
+def test_a_custom_field_that_is_written_wrong_is_named_and_a_free_value_is_not(
+    settings: Any,
+) -> None:
+    html = "{{ follower.metadata.plan }} {{ follower.metadata.plna }} {{ follower.metadata.shoe }}"
+    version = with_html(html)
+    assert findings(version) == []
+    make_field()
+    [warning] = findings(version)
+    assert (warning.where, warning.warns) == ("en.email.html", True)
+    assert warning.message == (
+        "follower.metadata.plna is no custom field. Did you mean follower.metadata.plan?"
+    )
+    settings.CUSTOM_FIELDS_ONLY = True
+    assert [each.message for each in findings(version)][1:] == [
+        "follower.metadata.shoe is no custom field."
+    ]

@@ -230,6 +230,11 @@ _SCALARS: dict[str, Callable[[Any], Any]] = {
     "in": _several(_scalar),
     "not_in": _several(_scalar),
 }
+_DATES: dict[str, Callable[[Any], Any]] = {
+    "before": _date,
+    "after": _date,
+    "within_days": _days,
+}
 FIELDS: dict[str, Field] = {
     "tag": Field(pgettext_lazy("rule", "tag"), _NAMES),
     "language": Field(
@@ -239,11 +244,10 @@ FIELDS: dict[str, Field] = {
         pgettext_lazy("rule", "time zone"), {op: _TEXT[op] for op in _TEXT if "contains" not in op}
     ),
     "name": Field(pgettext_lazy("rule", "name"), _TEXT),
+    "first_name": Field(pgettext_lazy("rule", "first name"), _TEXT),
+    "last_name": Field(pgettext_lazy("rule", "last name"), _TEXT),
     "email_domain": Field(pgettext_lazy("rule", "email domain"), _NAMES),
-    "created_at": Field(
-        pgettext_lazy("rule", "sign-up date"),
-        {"before": _date, "after": _date, "within_days": _days},
-    ),
+    "created_at": Field(pgettext_lazy("rule", "sign-up date"), _DATES),
     "subscribed": Field(pgettext_lazy("rule", "subscribed"), {"is": _flag}),
     "has_channel": Field(
         pgettext_lazy("rule", "active address for"),
@@ -256,7 +260,8 @@ FIELDS: dict[str, Field] = {
     ),
     "preference": Field(pgettext_lazy("rule", "preference"), {"is": _choice, "is_not": _choice}),
     "metadata": Field(
-        pgettext_lazy("rule", "metadata"), _TEXT | {"gt": _number, "lt": _number} | _SCALARS
+        pgettext_lazy("rule", "metadata"),
+        _TEXT | {"gt": _number, "lt": _number} | _DATES | _SCALARS,
     ),
 }
 

@@ -4,9 +4,6 @@ A word is the key, a separator, a letter for the kind (string, number, boolean) 
 the function of migration followers/0010 writes it. Asking for a word is the same question as
 comparing the value, but an index answers it, and it is counted which words are frequent, so that
 PostgreSQL knows how many rows to expect.
-
-Fields that are marked as searchable would have an index of their own beside this (for "contains"
-and "more than"); nothing marks a field so far.
 """
 
 import json

@@ -6,6 +6,7 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import (
     BooleanField,
@@ -25,7 +26,16 @@ from django.db.models.fields.json import (
     KeyTransformGt,
     KeyTransformLt,
 )
-from django.db.models.lookups import Exact, IContains, IExact, In, IsNull, IStartsWith
+from django.db.models.lookups import (
+    Exact,
+    GreaterThanOrEqual,
+    IContains,
+    IExact,
+    In,
+    IsNull,
+    IStartsWith,
+    LessThan,
+)
 
 from apps.campaigns.audience import metadata_words
 from apps.campaigns.audience.language import OPPOSITES, Group, Rule, as_number, instant_of
@@ -37,6 +47,7 @@ from apps.followers.models import (
     Tag,
     Tagging,
 )
+from apps.lib import wallclock
 from apps.lib.sql.undocumented import comparable_in_json
 
 _FEW = 20  # conditions that are asked in one row
@@ -149,6 +160,71 @@ def _metadata_is(key: str, value: Any) -> Q:
     return found
 
 
+class _HasElement(Func):
+    """Whether the list under a metadata key has this text among its elements, in any case."""
+
+    output_field = BooleanField()
+
+    def __init__(self, key: str, value: str) -> None:
+        super().__init__(F("metadata"), Value(key), Value(value))
+        self.key = key
+        self.value = value
+
+    def as_postgresql(
+        self, compiler: Any, connection: Any, **context: Any
+    ) -> tuple[str, tuple[Any, ...]]:
+        column, _ = compiler.compile(self.source_expressions[0])
+        return (
+            "EXISTS (SELECT 1 FROM jsonb_array_elements_text("  # noqa: S608  # a column of ours
+            f"CASE jsonb_typeof({column} -> %s) WHEN 'array' THEN {column} -> %s ELSE '[]' END)"
+            " AS element WHERE UPPER(element) = UPPER(%s))"
+        ), (self.key, self.key, self.value)
+
+    def as_sqlite(
+        self, compiler: Any, connection: Any, **context: Any
+    ) -> tuple[str, tuple[Any, ...]]:
+        column, _ = compiler.compile(self.source_expressions[0])
+        text = connection.ops.prep_for_iexact_query(self.value)
+        return (
+            f"EXISTS (SELECT 1 FROM json_each({column}, %s)"  # noqa: S608  # a column of ours
+            " WHERE value LIKE %s ESCAPE '\\')"
+        ), (f'$."{self.key}"', text)
+
+
+class _IsDay(Func):
+    """Whether a text begins with a day, as 2026-05-31."""
+
+    output_field = BooleanField()
+
+    def as_postgresql(
+        self, compiler: Any, connection: Any, **context: Any
+    ) -> tuple[str, tuple[Any, ...]]:
+        text, params = compiler.compile(self.source_expressions[0])
+        return rf"{text} ~ '^\d{{4}}-\d\d-\d\d'", tuple(params)
+
+    def as_sqlite(
+        self, compiler: Any, connection: Any, **context: Any
+    ) -> tuple[str, tuple[Any, ...]]:
+        text, params = compiler.compile(self.source_expressions[0])
+        figures = "[0-9]"
+        pattern = f"{figures * 4}-{figures * 2}-{figures * 2}*"
+        return f"{text} GLOB '{pattern}'", tuple(params)
+
+
+def _on_days(text: KeyTextTransform, op: str, value: Any, now: dt.datetime) -> Q:
+    """Compare a day that is kept as text, in which earlier is less."""
+    zone = wallclock.zone(settings.TIME_ZONE)
+    if op == "within_days":
+        today = now.astimezone(zone).date()
+        first = today - dt.timedelta(days=value)
+        last = today + dt.timedelta(days=1)
+        return Q(GreaterThanOrEqual(text, str(first))) & Q(LessThan(text, str(last)))
+    day = instant_of(value, end=False).astimezone(zone).date()
+    if op == "before":
+        return Q(LessThan(text, str(day)))
+    return Q(GreaterThanOrEqual(text, str(day + dt.timedelta(days=1))))
+
+
 def _metadata(rule: Rule, op: str, now: dt.datetime) -> Q:
     key = rule.key
     value = rule.value
@@ -158,9 +234,12 @@ def _metadata(rule: Rule, op: str, now: dt.datetime) -> Q:
         case "is" | "in":
             return _any(_metadata_is(key, one) for one in _values(rule, op))
         case "contains":
-            return _is_kind(key, "string") & Q(IContains(text, value))
+            in_text = _is_kind(key, "string") & Q(IContains(text, value))
+            return in_text | (_is_kind(key, "array") & Q(_HasElement(key, value)))
         case "starts_with":
             return _is_kind(key, "string") & Q(IStartsWith(text, value))
+        case "before" | "after" | "within_days":
+            return _is_kind(key, "string") & Q(_IsDay(text)) & _on_days(text, op, value, now)
         case "gt":
             return _is_kind(key, "number") & Q(KeyTransformGt(found, comparable_in_json(value)))
         case "lt":
@@ -252,6 +331,8 @@ QUESTIONS: dict[str, Callable[[Rule, str, dt.datetime], Q]] = {
     "language": _column,
     "time_zone": _column,
     "name": _column,
+    "first_name": _column,
+    "last_name": _column,
     "email_domain": _email_domain,
     "created_at": _created,
     "subscribed": _subscribed,

@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext
 
 from apps.campaigns.audience import language
+from apps.campaigns.audience.field_rules import check_fields
 from apps.campaigns.models import Campaign, CampaignState, Segment
 from apps.lib.actor import Actor
 from apps.lib.facts import Kind, tell
@@ -100,7 +101,9 @@ def _described(segment: Segment) -> dict[str, Any]:
 def _save(segment: Segment, data: dict[str, Any], *, by: Actor, now: dt.datetime) -> None:
     if not segment.name:
         raise language.BadRules(gettext("Give the segment a name."))
-    language.check_names(language.parse(segment.rules))
+    group = language.parse(segment.rules)
+    language.check_names(group)
+    check_fields(group)
     try:
         with transaction.atomic():
             segment.save()

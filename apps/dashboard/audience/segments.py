@@ -1,22 +1,25 @@
 """Segments: saved questions about followers, built row by row, with the answer beside them."""
 
+from collections.abc import Collection
 from typing import Any, cast
 from uuid import UUID
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.forms import formset_factory
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils import timezone
-from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import get_language, gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, may, requires
 from apps.campaigns.audience import language
+from apps.campaigns.audience.field_rules import OPERATORS_OF
 from apps.campaigns.audience.language import BadRules
 from apps.campaigns.audience.matches import matches_of
 from apps.campaigns.audience.segments import (
@@ -39,7 +42,8 @@ from apps.dashboard.shell.rows import (
     lines_of,
     with_one_more,
 )
-from apps.followers.models import Channel, NotificationType, Tag
+from apps.followers.fields.fitting import KnownFields
+from apps.followers.models import Channel, CustomField, FieldKind, NotificationType, Tag
 
 EXAMPLES = [
     (_("Tag"), "vip"),
@@ -51,7 +55,7 @@ EXAMPLES = [
     (pgettext_lazy("staff", "Subscribed"), _("true or false")),
     (_("Active address for"), "email, sms, in_app"),
     (_("Preference"), _("on, off or none")),
-    (_("Metadata"), _("pro, with the key beside it")),
+    (_("Metadata"), _("pro, with the key beside it; a date as 2026-05-31")),
 ]
 
 
@@ -72,19 +76,66 @@ class SegmentRuleForm(LineForm):
     )
     value = forms.CharField(required=False, max_length=2000, label=_("Value"))
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, known: KnownFields, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._known = known.by_key
         plain = []
         for name, field in language.FIELDS.items():
             if name != "preference":
                 plain.append((name, str(field.label).capitalize()))
         own = (gettext("Preference (on, off, none)"), _cells())
         choices = [("", gettext("Choose…")), *plain, own]
+        if self._known:
+            tag = get_language() or settings.LANGUAGE_CODE
+            named = [(f"metadata.{key}", row.label(tag)) for key, row in self._known.items()]
+            choices.insert(1, (gettext("Custom fields"), named))
         offer(self, "field", choices)
+
+    @property
+    def custom(self) -> CustomField | None:
+        """The custom field that the line asks about."""
+        _metadata, dot, key = str(self["field"].value() or "").partition(".")
+        if dot:
+            return self._known.get(key)
+        return None
+
+    def operators(self) -> list[tuple[str, Any]]:
+        """The comparisons that fit what is asked about; all of them while nothing is."""
+        name = str(self["field"].value() or "").partition(".")[0].partition("/")[0]
+        fit: Collection[str] = language.OPERATORS
+        if self.custom:
+            fit = OPERATORS_OF[self.custom.kind]
+        elif name in language.FIELDS:
+            fit = language.FIELDS[name].ops
+        return [(op, label) for op, label in language.OPERATORS.items() if op in fit]
+
+    def offered(self) -> list[tuple[str, str]]:
+        """The values to pick from, where they are known."""
+        if self.custom is None or str(self["op"].value()).endswith("exists"):
+            return []
+        if self.custom.kind == FieldKind.BOOLEAN:
+            return [("true", gettext("Yes")), ("false", gettext("No"))]
+        return self.custom.choices(get_language() or settings.LANGUAGE_CODE)
+
+    def picks_several(self) -> bool:
+        return self["op"].value() in ("in", "not_in")
+
+    def picked(self) -> list[str]:
+        """The values that are picked, of those that are offered."""
+        name = self.add_prefix("value")
+        if self.is_bound and hasattr(self.data, "getlist"):
+            found: list[str] = self.data.getlist(name)
+        else:
+            found = [str(self["value"].value() or "")]
+        if len(found) == 1 and self.picks_several() and found[0] not in dict(self.offered()):
+            return [part.strip() for part in found[0].split(",")]
+        return found
 
     def question(self, field: str, op: str, text: str) -> dict[str, Any]:
         value: Any = text
-        if op in ("in", "not_in"):
+        if op in ("in", "not_in") and self.offered():
+            value = [each for each in self.picked() if each]
+        elif op in ("in", "not_in"):
             parts = [part.strip() for part in text.split(",")]
             value = [part for part in parts if part]
         if field == "tag":
@@ -122,10 +173,12 @@ def _slug(text: str) -> str:
     return text
 
 
-def _row(rule: dict[str, Any]) -> dict[str, str]:
+def _row(rule: dict[str, Any], known: KnownFields) -> dict[str, str]:
     """The reverse of RuleForm.question."""
     name, _, key = str(rule["field"]).partition(".")
     value = rule.get("value", "")
+    if key in known.by_key:
+        return {"field": f"metadata.{key}", "op": rule["op"], "value": _typed(value)}
     if name == "preference":
         cell = f"preference/{value['type']}/{value['channel']}"
         return {"field": cell, "op": rule["op"], "value": value["choice"]}
@@ -187,8 +240,9 @@ class Builder:
         if self.nested:
             lines = []
             without = []
-        self.rows = _rows(data, "rows", lines)
-        self.unless = _rows(data, "unless", without)
+        known = KnownFields()
+        self.rows = _rows(data, "rows", lines, known)
+        self.unless = _rows(data, "unless", without, known)
 
     def rules(self) -> Any:
         """What was built; None for JSON that is none, and rules.parse judges the rest."""
@@ -202,10 +256,12 @@ class Builder:
         return made
 
 
-def _rows(data: Any, prefix: str, rules: list[dict[str, Any]]) -> Lines:
-    initial = [_row(rule) for rule in rules]
+def _rows(data: Any, prefix: str, rules: list[dict[str, Any]], known: KnownFields) -> Lines:
+    initial = [_row(rule, known) for rule in rules]
     posted = with_one_more(data, prefix)
-    return cast(Lines, RuleFormSet(posted, prefix=prefix, initial=initial))
+    shared = {"known": known}
+    made = RuleFormSet(posted, prefix=prefix, initial=initial, form_kwargs=shared)
+    return cast(Lines, made)
 
 
 @requires(Capability.VIEW)
@@ -239,11 +295,11 @@ def page(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 def _edit(request: HttpRequest, segment: Segment | None) -> HttpResponse:
     """One address for building, looking and saving: the button says which (`add`, `show`,
-    or neither).
+    or neither); `fit` is asked by the script, for comparisons and values that fit a field.
     """
     builder = Builder(segment, request.POST or None)
     matches = None
-    looking = "add" in request.POST or "show" in request.POST
+    looking = not {"add", "show", "fit"}.isdisjoint(request.POST)
     exact = "exact" in request.POST or request.POST.get("show") == "exact"
     if request.method == "POST":
         valid = builder.form.is_valid()

@@ -24,6 +24,7 @@ from apps.content.lint import findings
 from apps.content.models import Template, Translation, Version, VersionState
 from apps.content.problems import NotPublishable
 from apps.dashboard.content import version_diff
+from apps.dashboard.content.insertable import insertable
 from apps.dashboard.content.template_forms import Editor, NameForm, NewTemplateForm, language_name
 from apps.dashboard.shell.edit_page import edit_page
 from apps.dashboard.shell.forms import whole_number
@@ -155,6 +156,7 @@ def _editing(request: HttpRequest, version: Version, editor: Editor, **more: Any
         "published": published,
         "draft": version.state == VersionState.DRAFT,
         "name_form": name_form,
+        "insertable": insertable(version),
         **more,
     }
     return render(request, "dashboard/content/templates/editor.html", context)

@@ -61,6 +61,11 @@ class KnownFields:
         return self._any_case.get(key.casefold(), key)
 
 
+def known_keys() -> list[str]:
+    """List the keys of all custom fields."""
+    return list(KnownFields().by_key)
+
+
 def fitted(
     said: Mapping[str, Any], *, before: Mapping[str, Any], fields: KnownFields
 ) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from apps.campaigns.audience.segments import SegmentValues, create_segment
 from apps.campaigns.models import Segment
 from tests.campaigns.drafts import make_campaign
 from tests.dashboard.pages import as_role, page_of
+from tests.followers.fields.world import make_field
 from tests.make import TESTER, make_follower, make_type
 
 pytestmark = pytest.mark.django_db
@@ -196,3 +197,24 @@ def test_a_name_that_is_taken_is_refused_at_its_field(
     as_role(client, editor)
     answer = client.post(reverse(ADD), typed(("language", "", "is", "ru"), name="Russian"))
     assert "already a segment called “Russian”" in page_of(answer).text
+
+
+def test_a_custom_field_has_comparisons_that_fit_and_values_to_pick(
+    client: Client, editor: Any
+) -> None:
+    make_field(labels={"en": "Plan"})
+    asked = typed(("metadata.plan", "", "in", "")) | {"rows-0-value": ["pro", "free"]}
+    page = as_role(client, editor).post(reverse(ADD), asked | {"fit": "1"})
+    [row] = page.context["builder"].rows.forms
+    assert [op for op, _label in row.operators()] == [
+        *("is", "is_not", "in", "not_in", "exists", "not_exists")
+    ]
+    assert page.content.decode().count("selected>Professional") == 1
+    client.post(reverse(ADD), asked)
+    made = Segment.objects.get()
+    rule = {"field": "metadata.plan", "op": "in", "value": ["pro", "free"]}
+    assert made.rules == {"all": [rule]}
+    shown = client.get(reverse("dashboard:segment", args=[made.uid]))
+    assert shown.content.decode().count(" selected>free") == 1
+    refused = client.post(reverse(ADD), typed(("metadata.plan", "", "is", "gold")))
+    assert "choose one of: pro, free." in page_of(refused).text
