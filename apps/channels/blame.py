@@ -113,7 +113,8 @@ _NOBODY = _said(
     Whose.RECIPIENT,
     r"(unknown|no such|invalid|bad|illegal|nonexist\w*|unrouteable)\W+(\w+\W+)?"
     r"(user|mailbox|recipient|addres|account|destination|person|alias|domain)",
-    r"(user|mailbox|recipient|address\w*|account|alias|person)\W+(\S+\W+){0,8}"
+    # words between blanks: another way to read the same row of signs would be tried for each
+    r"(user|mailbox|recipient|address\w*|account|alias|person)\W{1,9}(\S+\s+){0,8}\W{0,2}"
     r"(unknown|not (be )?found|does ?n[o']t exist|not exist|no longer|rejected|disabled"
     r"|inactive|discontinued|unavailable|suspended|closed|expired|deactivated|moved)",
     r"no mailbox|not our customer|not a registered|does ?n[o']t have an? \S+ account",

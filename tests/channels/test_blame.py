@@ -174,6 +174,11 @@ def test_an_answer_that_says_nothing_is_about_what_was_said_last(
     assert whose_fault("550 no", stage=stage) is whose
 
 
+def test_a_row_of_signs_is_judged_as_well() -> None:
+    # a pattern that can read it in many ways would not come back
+    assert whose_fault(f"550 user {'-' * 400}", stage=Stage.RCPT) is Whose.RECIPIENT
+
+
 def test_before_a_recipient_is_named_only_a_size_is_not_the_accounts_fault() -> None:
     assert whose_fault("550 5.1.1 no such user", stage=Stage.MAIL) is Whose.ACCOUNT
     assert whose_fault("554 5.7.1 blocked using a list", stage=Stage.MAIL) is Whose.ACCOUNT
