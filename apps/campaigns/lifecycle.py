@@ -274,6 +274,26 @@ def cancel(*, campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]
     return counts(notification)
 
 
+def recall(*, campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]:
+    """Cancel what has not left, and take back what can be: in-app messages, the web copies of its
+    mails, its page in the public archive. Whatever its state, once it has started, and again.
+
+    What has left on other channels can't be called back. Returns `counts`. Raises WrongState.
+    """
+    run = Run.objects.filter(campaign=campaign).select_related("notification").first()
+    if run is None:
+        problem = gettext("This campaign is {state}; nothing of it has left. Cancel it instead.")
+        raise WrongState(problem.format(state=_state_now(campaign)))
+    again = run.notification.retracted_at is not None
+    # outside of a transaction, for it waits for the senders; `follow` moves the campaign
+    said = control.retract(notification=run.notification, by=by, now=now)
+    if not again:
+        with transaction.atomic():
+            tell(Kind.CAMPAIGN_RECALLED, by=by, now=now, about=campaign, data=said)
+    campaign.refresh_from_db()
+    return said
+
+
 def _stoppable(notification: Notification) -> tuple[CampaignState, ...]:
     """The states in which something of the campaign is still to come."""
     if notification.state in control.LIVE:

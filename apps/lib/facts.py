@@ -139,6 +139,9 @@ class Kind(StrEnum):
     CAMPAIGN_CANCELLED = "campaign.cancelled"
     CAMPAIGN_FINISHED = "campaign.finished"
     CAMPAIGN_ARCHIVED = "campaign.archived"
+    CAMPAIGN_RECALLED = "campaign.recalled"  # cancelled, and taken back where that can be done
+    CAMPAIGN_PUBLISHED = "campaign.published"  # shown in the public archive
+    CAMPAIGN_UNPUBLISHED = "campaign.unpublished"
     CAMPAIGN_DELETED = "campaign.deleted"
     EVENT_RULE_CHANGED = "event_rule.changed"  # made, changed, switched on or off
     EVENT_RULE_DELETED = "event_rule.deleted"

@@ -152,7 +152,7 @@ def cancel(*, notification: Notification, by: Actor, now: dt.datetime) -> dict[s
 
 def retract(*, notification: Notification, by: Actor, now: dt.datetime) -> dict[str, int]:
     """Cancel what has not left, and take back what can be: the inbox hears the fact and removes its
-    messages.
+    messages, web copies show it no more.
 
     May be called whatever the state is, and again. What has left on other channels can't be called
     back. Returns what cancel() does; the inbox knows how many it removed (inbox.removal).
@@ -160,7 +160,10 @@ def retract(*, notification: Notification, by: Actor, now: dt.datetime) -> dict[
     _cancel(notification, (*LIVE, NotificationState.DONE), by, now)
     # after the senders have let go: a message that was being stored is there by now
     with transaction.atomic():
+        first = Notification.objects.filter(pk=notification.pk, retracted_at__isnull=True)
+        first.update(retracted_at=now)
         tell(Kind.NOTIFICATION_RETRACTED, by=by, now=now, about=notification)
+    notification.refresh_from_db(fields=["retracted_at"])
     return counts(notification)
 
 

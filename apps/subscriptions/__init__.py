@@ -5,7 +5,8 @@
 2. `public` reads the link, finds the follower, speaks their language, and makes the proof of what
    is said. `wording` holds the sentences that depend on data.
 3. `tracking` answers the links and the image of a mail.
-4. `reading/` shows what was sent once more: one mail in a browser.
+4. `reading/` shows what was sent once more: a mail in a browser, a list with reasons, the public
+   archive.
 5. `sms_answers` takes what SMS providers post: STOP, START, and reports on messages.
 
 Nothing imports these pages but the project's URLs, its middleware and the queue.

@@ -5,7 +5,7 @@ from django.urls import path
 from apps.subscriptions import ask_link, one_click, sms_answers
 from apps.subscriptions.center import browsers, email, phone, preferences
 from apps.subscriptions.claims import pages as claims
-from apps.subscriptions.reading import view
+from apps.subscriptions.reading import archive, receipt, sent, view
 from apps.subscriptions.sign_up import confirm, join
 
 app_name = "subscriptions"
@@ -18,6 +18,9 @@ _pages = [
     path("preferences/<str:token>/link/", preferences.fresh_link, name="fresh-link"),
     path("preferences/<str:token>/undo/", preferences.undo, name="undo"),
     path("preferences/<str:token>/pause/", preferences.pause, name="pause"),
+    path("preferences/<str:token>/messages/", sent.page, name="sent"),
+    path("preferences/<str:token>/receipt/", receipt.page, name="receipt"),
+    path("preferences/<str:token>/receipt/file/", receipt.file, name="receipt-file"),
     path("preferences/<str:token>/phone/", phone.ask, name="phone"),
     path("preferences/<str:token>/phone/confirm/", phone.confirm, name="phone-confirm"),
     path("preferences/<str:token>/phone/remove/", phone.remove, name="phone-remove"),
@@ -30,6 +33,11 @@ _pages = [
     path("push-worker.js", browsers.worker, name="push-worker"),
     path("unsubscribe/<str:token>/", one_click.unsubscribe, name="unsubscribe"),
     path("link/", ask_link.ask, name="link"),
+    path("archive/", archive.index, name="archive"),
+    path("archive/rss.xml", archive.rss, name="archive-rss"),
+    path("archive/atom.xml", archive.atom, name="archive-atom"),
+    path("archive/<uuid:uid>/", archive.page, name="archived"),
+    path("archive/<uuid:uid>/mail/", archive.mail, name="archived-mail"),
     path("view/<str:token>/", view.page, name="view"),
     path("view/<str:token>/mail/", view.mail, name="view-mail"),
     path("join/<slug:key>/", join.join, name="join"),

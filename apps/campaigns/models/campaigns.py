@@ -59,6 +59,8 @@ class Campaign(models.Model):
     )
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
+    # in the public archive since then; null = not
+    published_at = models.DateTimeField(null=True, blank=True)
     revision = models.PositiveIntegerField(default=1)  # two editors: the second to save is told
 
     class Meta:
@@ -79,6 +81,12 @@ class Campaign(models.Model):
         indexes = [
             # the tick's question every second: what is due?
             models.Index(fields=["send_at"], condition=Q(state="scheduled"), name="campaign_due"),
+            # the public archive
+            models.Index(
+                fields=["-send_at", "-id"],
+                condition=Q(published_at__isnull=False),
+                name="campaign_public",
+            ),
         ]
 
     def __str__(self) -> str:

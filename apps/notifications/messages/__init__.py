@@ -4,7 +4,7 @@
 2. `person`: what a template may know about whom it speaks to.
 3. `links`: the signed links that a message carries.
 4. `message`: the row in the person's language, as the message of its channel.
-5. `web_copy`: a mail that was sent, as its web page shows it.
+5. `web_copy`: a message that was sent, as a web page shows it.
 
 Doors: all five.
 """

@@ -1,15 +1,19 @@
-"""A mail as its web page shows it: the same words, and no link with which to act as its reader.
+"""A message as a web page shows it: the same words, and no link with which to act as its reader.
 
 It is written anew from the version and the data that the mail was pinned to, so that nothing of it
 is stored: what the template says about the reader is what is known of them today.
 """
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.urls import reverse
 
+from apps.content.models import Version
 from apps.content.render import Rendered, compiled
 from apps.followers.models import Channel
 from apps.notifications.messages.person import Person, context, person_of
@@ -21,7 +25,7 @@ _OWN_PAGES = ("preferences", "unsubscribe", "confirm", "view")
 
 
 def copy_for_reader(delivery: Delivery, reader: Person | None = None) -> Rendered:
-    """Write the mail of this delivery once more. Its follower must not be gone.
+    """Write the message of this delivery once more. Its follower must not be gone.
 
     `reader`: the follower as `person_of` made it, for who writes many. Raises RenderError.
     """
@@ -32,12 +36,34 @@ def copy_for_reader(delivery: Delivery, reader: Person | None = None) -> Rendere
     data = {**notification.data, **(delivery.data or {})}
     asking = _asking()
     values = context(reader, data, preferences=asking, unsubscribe=asking)
-    copy = compiled(notification.version).render(Channel.EMAIL, reader.language, values)
-    return Rendered(
-        copy.channel,
-        copy.language,
-        {name: _without_tokens(words, asking) for name, words in copy.parts.items()},
+    copy = compiled(notification.version).render(delivery.channel, reader.language, values)
+    return _clean(copy, asking)
+
+
+def copy_for_nobody(version: Version, data: Mapping[str, Any], language: str) -> Rendered:
+    """Write the mail of a version as it reads for nobody: the words that a template has for readers
+    of whom nothing is known. Raises RenderError.
+    """
+    nobody = Person(
+        pk=0,
+        uid=UUID(int=0),
+        name="",
+        first_name="",
+        last_name="",
+        language=language,
+        time_zone="",
+        external_id=None,
+        metadata={},
+        measured=False,
     )
+    asking = _asking()
+    values = context(nobody, data, preferences=asking, unsubscribe=asking)
+    return _clean(compiled(version).render(Channel.EMAIL, language, values), asking)
+
+
+def _clean(copy: Rendered, asking: str) -> Rendered:
+    parts = {name: _without_tokens(words, asking) for name, words in copy.parts.items()}
+    return Rendered(copy.channel, copy.language, parts)
 
 
 def _without_tokens(words: str, asking: str) -> str:

@@ -83,6 +83,8 @@ class Notification(models.Model):
     # nothing of it is due before: claims don't look at it until then (sleep.py); null = awake
     wakes_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    # taken back since then: its copies on the web and in inboxes are gone
+    retracted_at = models.DateTimeField(null=True, blank=True)
     # at most so many messages a second; null = as fast as it goes
     rate = models.FloatField(null=True, blank=True)
     # seconds over which it goes out evenly; makes `rate`

@@ -4,6 +4,7 @@
    in words.
 2. `trail`: the way of one delivery, step by step.
 3. `undelivered`: what failed or is in doubt, by reason, for a person to decide.
+4. `sent_to`: what one follower was sent.
 
-Doors: all three. They return values; pages and the API word them.
+Doors: all four. They return values; pages and the API word them.
 """

@@ -63,7 +63,8 @@ def _read(token: str) -> tuple[Delivery, Rendered]:
     """Find the mail and write it; the page speaks its reader's language from here on.
 
     Raises BadToken, PreviewLink, and _Gone for a mail of which a good link was made: where its
-    reader was erased, where links were revoked, where it is no longer kept.
+    reader was erased, where links were revoked, where it is no longer kept,
+    where it was taken back.
     """
     if token == DEAD.viewing:
         raise PreviewLink
@@ -73,6 +74,8 @@ def _read(token: str) -> tuple[Delivery, Rendered]:
     )
     delivery = rows.filter(uid=mark.delivery, channel=Channel.EMAIL).first()
     if delivery is None or delivery.follower is None:
+        raise _Gone
+    if delivery.notification.retracted_at is not None:
         raise _Gone
     if not delivery.notification.notification_type.commercial:
         # what is private, as a code or a receipt, stays in the mailbox

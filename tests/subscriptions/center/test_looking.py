@@ -18,7 +18,7 @@ from apps.subscriptions import urls
 from apps.subscriptions.claims.mail import link
 from tests.make import TESTER, make_type
 from tests.subscriptions.pages import everything_stored, preferences_path, visit
-from tests.subscriptions.reading.world import delivery_to, make_letter, view_path
+from tests.subscriptions.reading.world import delivery_to, make_letter, make_public, view_path
 from tests.subscriptions.sign_up.world import asked, make_form
 
 AGENTS = (
@@ -53,6 +53,7 @@ def paths_of(follower: Follower) -> list[str]:
         follower=follower, value="other@example.com", primary=True, now=timezone.now()
     )
     for_token = {
+        "archive": str(make_public().uid),
         "view": view_path(delivery_to(follower)).split("/")[3],
         "preferences": tokens.make("preferences", {"f": str(follower.uid)}),
         "unsubscribe": tokens.make("unsubscribe", {"f": str(follower.uid), "t": "news"}),

@@ -1,5 +1,6 @@
 """Campaigns: compose, choose the audience, schedule or send, and steer while it is under way."""
 
+import datetime as dt
 import uuid
 from typing import Any
 
@@ -26,15 +27,18 @@ from apps.api.v1.send.deliveries import (
     RetriedOut,
     retried,
 )
+from apps.api.v1.send.notifications import RecalledOut
 from apps.api.v1.send.when import ScheduleIn
 from apps.api.verbs import Verb
-from apps.campaigns import compose, lifecycle
+from apps.campaigns import compose, lifecycle, public_archive
 from apps.campaigns.digests import ForDigests, for_digests
 from apps.campaigns.models import Campaign, CampaignState
 from apps.campaigns.review import counting
 from apps.campaigns.review.counting import Counted, Counting, CountStatus
 from apps.campaigns.review.review import look, question_of, with_numbers
 from apps.content.models import Template
+from apps.inbox.removal import removed_of
+from apps.lib.actor import Actor
 from apps.lib.refusals import NOT_FOUND
 from apps.notifications.engagement.counts import Attention, engagement
 from apps.notifications.models import Delivery, Notification
@@ -68,6 +72,9 @@ class CampaignOut(serializers.Serializer[Campaign]):
         source="send_at_zone", help_text="The zone in which the time was chosen."
     )
     expires_at = serializers.DateTimeField(allow_null=True)
+    published_at = serializers.DateTimeField(
+        allow_null=True, help_text="In the public archive since then; null: not."
+    )
     rate = serializers.FloatField(allow_null=True, help_text="Rate limit: messages a second.")
     spread = serializers.IntegerField(
         allow_null=True, help_text="Seconds over which it goes out evenly."
@@ -464,6 +471,13 @@ def _as_it_is(campaign: Campaign, given: object, view: object) -> Any:
     return CampaignOut(campaign_of(campaign.uid)).data
 
 
+def _recall(campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]:
+    counts = lifecycle.recall(campaign=campaign, by=by, now=now)
+    notification = newest_notification(campaign)
+    assert notification is not None  # noqa: S101  (there was something to recall)
+    return counts | {"removed": removed_of(notification)}
+
+
 VERBS: dict[str, Verb[Campaign]] = {
     "unschedule": Verb(
         summary="Take a campaign off the schedule",
@@ -512,6 +526,33 @@ VERBS: dict[str, Verb[Campaign]] = {
         answer=RetriedOut,
         says=retried,
         details=RETRIED,
+    ),
+    "recall": Verb(
+        summary="Recall a campaign",
+        scope=Scope.CAMPAIGNS_SEND,
+        do=_recall,
+        answer=RecalledOut,
+        details=(
+            "Cancels what has not left, removes its in-app messages, the copies of its mails on "
+            "the web and its page in the public archive. Mails, texts and pushes that have left "
+            "can't be called back. Also when it is sent."
+        ),
+        one_transaction=False,
+    ),
+    "publish": Verb(
+        summary="Show a campaign in the public archive",
+        scope=Scope.CAMPAIGNS_SEND,
+        do=lambda campaign, by, now: public_archive.publish(campaign=campaign, by=by, now=now),
+        answer=CampaignOut,
+        says=_as_it_is,
+        details="From the moment it goes out, as it reads for nobody in particular.",
+    ),
+    "unpublish": Verb(
+        summary="Take a campaign out of the public archive",
+        scope=Scope.CAMPAIGNS_SEND,
+        do=lambda campaign, by, now: public_archive.unpublish(campaign=campaign, by=by, now=now),
+        answer=CampaignOut,
+        says=_as_it_is,
     ),
     "archive": Verb(
         summary="Archive a campaign",

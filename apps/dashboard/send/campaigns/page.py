@@ -21,17 +21,19 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.accounts.actors import staff_actor, user_of
 from apps.accounts.history import history_of
 from apps.accounts.permissions import Capability, may, requires
-from apps.campaigns import compose, lifecycle
+from apps.campaigns import compose, lifecycle, public_archive
 from apps.campaigns.audience.audience import Audience, BadAudience
 from apps.campaigns.compose import BadCampaign
 from apps.campaigns.digests import for_digests
 from apps.campaigns.lifecycle import CampaignNotReady
 from apps.campaigns.models import Campaign, CampaignState, Run
+from apps.campaigns.public_archive import NothingToShow
 from apps.campaigns.readiness import current_version
 from apps.dashboard.shell.balance_sheet import lines_of
 from apps.dashboard.shell.code_words import explained
 from apps.dashboard.shell.paging import beside, page_of
 from apps.followers.models import Channel
+from apps.inbox.removal import removed_of
 from apps.lib.refusals import WrongState
 from apps.lib.written import grouped, written
 from apps.notifications.accounts.hold_ups import HoldUp, hold_ups_of
@@ -219,6 +221,30 @@ def _archive(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
     return _("{name} is in the archive.").format(name=campaign.name)
 
 
+def _recall(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
+    counts = lifecycle.recall(campaign=campaign, **stamp)
+    removed = removed_of(campaign.runs.all()[0].notification)
+    text = _(
+        "Cancelled {cancelled}, removed {removed} from inboxes. Its copies on the web are gone."
+    )
+    said = text.format(cancelled=grouped(counts["cancelled"]), removed=grouped(removed))
+    if left := counts["handed_off"] - removed:
+        more = _("{count} have left and can't be called back.").format(count=grouped(left))
+        return f"{said} {more}"
+    return said
+
+
+def _publish(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
+    public_archive.publish(campaign=campaign, **stamp)
+    said = _("{name} is in the public archive from the moment it goes out.")
+    return said.format(name=campaign.name)
+
+
+def _unpublish(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
+    public_archive.unpublish(campaign=campaign, **stamp)
+    return _("{name} is no longer in the public archive.").format(name=campaign.name)
+
+
 def _shown(counts: dict[str, int]) -> dict[str, str]:
     """Write counts as sentences show them: `12,000`."""
     shown = counts.items()
@@ -235,6 +261,9 @@ VERBS: dict[str, tuple[Capability, Act]] = {
     "cancel": (Capability.SEND, _cancel),
     "retry": (Capability.SEND, _retry),
     "archive": (Capability.EDIT, _archive),
+    "recall": (Capability.SEND, _recall),
+    "publish": (Capability.SEND, _publish),
+    "unpublish": (Capability.SEND, _unpublish),
 }
 
 
@@ -257,7 +286,7 @@ def act(request: HttpRequest, uid: UUID, verb: str) -> HttpResponse:
     except BadCampaign as error:
         messages.error(request, str(error))
         return redirect("dashboard:campaign-schedule", uid)
-    except WrongState as error:
+    except (NothingToShow, WrongState) as error:
         messages.error(request, str(error))
     return redirect("dashboard:campaign", uid)
 

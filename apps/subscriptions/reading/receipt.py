@@ -1,0 +1,137 @@
+"""The receipt of what somebody agreed to and refused: when, where, and in which words.
+
+It holds addresses of the internet and names of browsers, so it is for whoever reads the mailbox.
+"""
+
+import re
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone, translation
+from django.utils.translation import gettext
+from django.views.decorators.http import require_safe
+
+from apps.followers.consent.matrix import words_of
+from apps.followers.consent.rhythm import zone_of
+from apps.followers.models import (
+    Channel,
+    ConsentRecord,
+    ConsentWording,
+    Follower,
+    NotificationType,
+)
+from apps.lib.written import written
+from apps.subscriptions.public import follower_of, is_fresh, public_page, read_link, show
+from apps.subscriptions.reading.words import ACTS, WHERE
+from apps.subscriptions.wording import CHANNELS
+
+LATEST = 100  # on the page; the file has them all
+_OF_A_FORM = re.compile(r"form-(\d+)/(\d+)/(.*)", re.ASCII)
+
+
+@public_page
+@require_safe
+def page(request: HttpRequest, token: str) -> HttpResponse:
+    """The latest records, the newest first."""
+    link = read_link("preferences", token)
+    follower = follower_of(link)
+    context: dict[str, Any] = {"token": token, "fresh": is_fresh(link, follower)}
+    if context["fresh"]:
+        names = _names()
+        zone = zone_of(follower)
+        context["records"] = []
+        for record in _records(follower)[:LATEST]:
+            context["records"].append(
+                {
+                    "act": ACTS.get(record.act, record.act.replace("_", " ")),
+                    "at": written(record.at.astimezone(zone), "d MMMM y, HH:mm"),
+                    "where": WHERE.get(record.source, record.source.replace("_", " ")),
+                    "said": _said(record, names),
+                    "reason": record.reason,
+                    "ip": record.ip,
+                    "agent": record.user_agent,
+                    "wording": record.wording,
+                    "words": words_seen(record.wording),
+                }
+            )
+    return show(request, "reading/receipt", context)
+
+
+@public_page
+@require_safe
+def file(request: HttpRequest, token: str) -> HttpResponse:
+    """All records as JSON, to be kept; without a fresh link the page that mails one."""
+    link = read_link("preferences", token)
+    follower = follower_of(link)
+    if not is_fresh(link, follower):
+        return show(request, "reading/receipt", {"token": token, "fresh": False})
+    told = {
+        "follower": str(follower.uid),
+        "made_at": timezone.now().isoformat(),
+        "records": [_as_json(record) for record in _records(follower)],
+    }
+    answer = JsonResponse(told, json_dumps_params={"ensure_ascii": False, "indent": 2})
+    answer["Content-Disposition"] = 'attachment; filename="consent-receipt.json"'
+    return answer
+
+
+def words_seen(wording: str) -> str:
+    """The sentence that a sign-up form showed, by the name of its wording; "" for other pages."""
+    found = _OF_A_FORM.fullmatch(wording)
+    if not found:
+        return ""
+    form, number, language = found.groups()
+    kept = ConsentWording.objects.filter(form=int(form), number=int(number)).first()
+    if kept is None:
+        return ""
+    texts = kept.texts.get(language) or kept.texts.get("en") or {}
+    return str(texts.get("consent", ""))
+
+
+def _records(follower: Follower) -> Any:
+    return ConsentRecord.objects.filter(follower=follower)
+
+
+def _as_json(record: ConsentRecord) -> dict[str, Any]:
+    return {
+        "at": record.at.isoformat(),
+        "act": record.act,
+        "source": record.source,
+        "scope": record.scope,
+        "wording": record.wording,
+        "words": words_seen(record.wording),
+        "reason": record.reason,
+        "ip": record.ip,
+        "user_agent": record.user_agent,
+        "by": record.actor_kind,
+    }
+
+
+def _names() -> dict[str, str]:
+    language = translation.get_language()
+    return {kind.key: words_of(kind, language)[0] for kind in NotificationType.objects.all()}
+
+
+def _said(record: ConsentRecord, names: dict[str, str]) -> list[str]:
+    """Say what each choice became."""
+    said = []
+    for cell in record.scope.get("cells", []):
+        name = names.get(cell["type"], cell["type"])
+        said.append(_switched(f"{name} ({_channel(cell['channel'])})", cell["after"]))
+    for switch in record.scope.get("channels", []):
+        said.append(_switched(_channel(switch["channel"]), not switch["muted_after"]))
+    return said
+
+
+def _switched(what: str, after: bool | None) -> str:
+    if after is None:
+        return gettext("{what}: as it is for everybody").format(what=what)
+    if after:
+        return gettext("{what}: on").format(what=what)
+    return gettext("{what}: off").format(what=what)
+
+
+def _channel(name: str) -> str:
+    if name in Channel.values:
+        return str(CHANNELS[Channel(name)])
+    return name
