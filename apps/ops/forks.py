@@ -88,15 +88,21 @@ def fork(
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     parent = os.getpid()
+    here, there = os.pipe()
     # What it is sent before it is ready to hear waits.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ASKED_TO_END)
     pid = os.fork()
     if pid:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        os.close(there)
+        os.read(here, 1)  # until it has its session, by which it can be killed as a whole
+        os.close(here)
         return Fork(pid)
 
     def become() -> None:
         os.setsid()
+        os.close(here)
+        os.close(there)
         for number in ASKED_TO_END:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

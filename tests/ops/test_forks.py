@@ -56,6 +56,13 @@ def test_what_a_fork_is_sent_before_it_is_ready_is_heard() -> None:
     program.terminate()  # nobody else's process is meant
 
 
+def test_a_fork_can_be_killed_as_soon_as_it_was_started() -> None:
+    group = Group("fork", work=forever)
+    group.start()
+    group.kill()
+    assert group.process is None
+
+
 def test_a_fork_closes_what_is_none_of_its_business(tmp_path: Path) -> None:
     with socket.socket() as listener, (tmp_path / "held").open("w") as held:
         numbers = [listener.fileno(), held.fileno()]
