@@ -285,6 +285,15 @@ def unarchive(*, template: Template, by: Actor, now: dt.datetime) -> None:
         tell(Kind.TEMPLATE_CHANGED, by=by, now=now, about=template, data={"unarchived": True})
 
 
+def languages_in_use() -> list[str]:
+    """List the languages in which published words of the library are, by their tags."""
+    published = Translation.objects.filter(
+        version__state=VersionState.PUBLISHED, version__template__private=False
+    )
+    tags = published.order_by("language").values_list("language", flat=True)
+    return list(tags.distinct())
+
+
 def published_version(template: Template) -> Version | None:
     """Return the version new messages use."""
     versions = template.versions.filter(state=VersionState.PUBLISHED)

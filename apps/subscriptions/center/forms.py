@@ -10,9 +10,14 @@ from django.conf import settings
 from django.forms.utils import flatatt
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language_info, gettext
+from django.utils.translation import (
+    get_language_info,
+    get_supported_language_variant,
+    gettext,
+)
 from django.utils.translation import gettext_lazy as _
 
+from apps.content.drafts import languages_in_use
 from apps.followers.models import Follower
 from apps.followers.profile_fields import BadFollower
 from apps.lib.wallclock import instant, zone_names
@@ -142,13 +147,31 @@ class ReasonForm(forms.Form):
 
 
 def _languages(current: str) -> list[tuple[str, str]]:
+    """List the languages of these pages, then the others in which messages are written, then the
+    follower's own.
+    """
     choices = dict(settings.LANGUAGES)
-    if current not in choices:
-        try:
-            choices[current] = get_language_info(current.lower())["name_local"]
-        except KeyError:
-            choices[current] = current
+    for tag in (*languages_in_use(), current):
+        if tag not in choices:
+            choices[tag] = _name(tag)
     return list(choices.items())
+
+
+def foreign_to_these_pages(language: str) -> str:
+    """The name of a language in which these pages are not there; "" for one in which they are."""
+    try:
+        get_supported_language_variant(language.lower())
+    except LookupError:
+        return _name(language)
+    return ""
+
+
+def _name(tag: str) -> str:
+    """A language as its speakers call it."""
+    try:
+        return str(get_language_info(tag.lower())["name_local"])
+    except KeyError:
+        return tag
 
 
 def _zones(current: str) -> list[tuple[str, Any]]:

@@ -94,6 +94,7 @@ def page(
     columns = []
     if rows:
         columns = [(cell.channel, CHANNELS[Channel(cell.channel)]) for cell in rows[0].cells]
+    first, more = _short(rows)
     offered = {name for name, _label in columns}
     ways = _notes("no-way", _unreachable(rows))
     places = {}
@@ -123,7 +124,9 @@ def page(
         "follower": follower,
         "place": ", ".join(places.values()),
         "columns": columns,
-        "rows": [_row(row, ways) for row in rows],
+        "rows": [_row(row, ways) for row in first],
+        "more": [_row(row, ways) for row in more],
+        "foreign": forms.foreign_to_these_pages(follower.language),
         "ways": ways,
         "switches": _switches(follower, columns, places),
         "fields": fields,
@@ -158,6 +161,20 @@ def _rows_to_show(follower: Follower, addresses: Iterable[Address]) -> list[Matr
         cells = [cell for cell in row.cells if cell.channel != Channel.WEBHOOK]
         shown.append(replace(row, cells=cells))
     return shown
+
+
+def _short(rows: list[MatrixRow]) -> tuple[list[MatrixRow], list[MatrixRow]]:
+    """Part what can be chosen and reaches the reader from what is shown when it is asked for."""
+    concerning = [row for row in rows if _concerns(row)]
+    if not concerning:
+        return rows, []
+    return concerning, [row for row in rows if not _concerns(row)]
+
+
+def _concerns(row: MatrixRow) -> bool:
+    if _is_fixed(row):
+        return False
+    return any(cell.offered and not _is_nowhere(cell) for cell in row.cells)
 
 
 def _is_fixed(row: MatrixRow) -> bool:

@@ -453,5 +453,5 @@ def test_types_cost_no_extra_queries(
 ) -> None:
     for number in range(20):
         make_type(f"more-{number}")
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         client.get(preferences_path(anna))

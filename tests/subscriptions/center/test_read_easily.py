@@ -7,7 +7,7 @@ from django.test import Client
 
 from apps.followers.consent.matrix import own_words
 from apps.followers.models import Follower, NotificationType
-from tests.make import make_follower, make_type
+from tests.make import make_follower, make_template, make_type
 from tests.subscriptions.pages import preferences_path, unsubscribe_path, visit
 
 pytestmark = pytest.mark.reported
@@ -125,3 +125,39 @@ def test_saving_is_at_hand_however_long_the_page_is(
     html: Any = visit(client, preferences_path(anna)).html
     [save] = html.find_class("save")
     assert save.text_content().strip() == "Save my choices"
+
+
+def test_any_language_of_our_messages_can_be_chosen_and_the_page_says_that_it_lacks_it(
+    client: Client, anna: Follower, news: NotificationType
+) -> None:
+    words = {"email": {"subject": "Hallo", "html": "<p>Hallo</p>"}}
+    make_template("letter", translations={"de": words}, default_language="de")
+    page = visit(client, preferences_path(anna))
+    assert "This page is not there" not in page.text
+    after = page.choose("language", "de").press("Change language")
+    anna.refresh_from_db()
+    assert anna.language == "de"
+    assert "This page is not there in Deutsch yet." in after.text
+    assert after.html.get("lang") == "en"
+
+
+def test_what_concerns_the_reader_comes_first_and_the_rest_when_asked_for(
+    client: Client, anna: Follower, news: NotificationType
+) -> None:
+    make_type("texts", channels=["sms"])
+    page = visit(client, preferences_path(anna))
+    [more] = page.html.find_class("more")
+    assert [each.text_content().split()[0] for each in more.iter("h3")] == ["Texts", "Security"]
+    assert "2 more that are always on or do not reach you" in more.text_content()
+    # what is folded away is sent with the form all the same
+    after = page.flip("cell", "texts:sms").press("Save my choices")
+    assert own_words(anna) == {("texts", "sms"): True}
+    assert "Your choices are saved." in after.notice
+
+
+def test_a_page_in_a_language_from_the_right_says_so(
+    client: Client, news: NotificationType, settings: Any
+) -> None:
+    settings.LANGUAGES = [*settings.LANGUAGES, ("he", "עברית")]
+    miriam = make_follower(email="miriam@example.com", language="he")
+    assert visit(client, preferences_path(miriam)).html.get("dir") == "rtl"
