@@ -349,6 +349,7 @@ MOVED_TASKS = wiring.MOVED_TASKS
 ENCRYPTED = wiring.ENCRYPTED
 EXPORTS = wiring.EXPORTS
 FIELD_KEYS_KNOWN = wiring.FIELD_KEYS_KNOWN
+LEDGERS = wiring.LEDGERS
 
 # ------------------------------------------------------------------ API
 REST_FRAMEWORK = rest.REST_FRAMEWORK

@@ -81,6 +81,7 @@ SCHEDULES = {
     "notifications from tomorrow": ("apps.notifications.control.fetch_from_tomorrow", 10),
     "imports to go on": ("apps.followers.imports.run.resume_stalled", 10),
     "indexes of fields": ("apps.followers.fields.index.announce_missing", 600),
+    "ledgers to seal": ("apps.accounts.ledger.seal_new", 30),
     "exports to go on": ("apps.followers.exports.write.resume_stalled", 10),
     "exports due": ("apps.followers.exports.due.start_due", 10),
     "exports to store": ("apps.followers.exports.store.announce_due", 10),
@@ -114,6 +115,23 @@ ENCRYPTED = {
 # Names the custom fields of followers, which templates may show: keys of `follower.metadata`.
 FIELD_KEYS_KNOWN = "apps.followers.fields.fitting.known_keys"
 
+# Rows that are chained by hash (accounts/ledger.py): the model, the columns that stay, those that
+# may be erased, and the path to whom a row belongs, with whom it goes.
+LEDGERS = {
+    "audit": (
+        "accounts.AuditEntry",
+        ("at", "kind", "actor_kind", "actor_id", "subject_type", "subject_id"),
+        ("actor_label", "ip", "subject_label", "data"),
+        "",
+    ),
+    "consent": (
+        "followers.ConsentRecord",
+        ("at", "act", "source", "wording", "actor_kind"),
+        ("scope", "reason", "actor_label", "ip", "user_agent"),
+        "follower",
+    ),
+}
+
 # Kinds of rows that can be taken out (followers/exports/source.py).
 EXPORTS = {
     "followers": "apps.followers.exports.people.Followers",
@@ -137,6 +155,7 @@ EXPORTS = {
     "message_types": "apps.analytics.exports.content.MessageTypes",
     "caps": "apps.analytics.exports.content.Caps",
     "audit": "apps.analytics.exports.operating.Audit",
+    "ledger": "apps.analytics.exports.operating.Ledger",
     "staff": "apps.analytics.exports.operating.Staff",
     "api_keys": "apps.analytics.exports.operating.ApiKeys",
     "accounts": "apps.analytics.exports.operating.Accounts",

@@ -101,3 +101,31 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M} {self.kind} {self.subject_label}"
+
+
+class LedgerSeal(models.Model):
+    """A link of the chain over rows that nobody may change: `hash` is over the link before it and
+    over this one's digests. ledger.py is its only writer.
+
+    The digest of what may have to be erased is salted: without the salt nobody can try names
+    against it, and it still counts in the chain.
+    """
+
+    ledger = models.CharField(max_length=10)  # of settings.LEDGERS
+    number = models.PositiveBigIntegerField()  # from 1, without a gap
+    row_id = models.PositiveBigIntegerField()
+    owner = models.CharField(max_length=36, blank=True)  # uid of the follower whose row it is
+    content = models.CharField(max_length=64)  # SHA-256 of what stays
+    personal = models.CharField(max_length=64)  # SHA-256 of the salt and what may be erased
+    salt = models.CharField(max_length=32, blank=True)  # "" = erased
+    hash = models.CharField(max_length=64)
+    sealed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["ledger", "number"], name="ledger_seal_number_once"),
+            models.UniqueConstraint(fields=["ledger", "row_id"], name="ledger_seal_row_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.ledger} {self.number}"

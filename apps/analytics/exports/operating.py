@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from apps.accounts.models import ApiKey, AuditEntry, User
+from apps.accounts.models import ApiKey, AuditEntry, LedgerSeal, User
 from apps.followers.exports.table import Table
 from apps.notifications.models import ProviderAccount
 
@@ -33,6 +33,25 @@ class Audit(Table):
         "actor_id": "actor_id",
         "subject_type": "subject_type",
         "subject_id": "subject_id",
+    }
+
+
+class Ledger(Table):
+    """The chain over the audit log and the consent records, so that others can follow it."""
+
+    label = _("Seals of the ledgers")
+    needs = "administer"
+    model = LedgerSeal
+    cells = {
+        "ledger": "ledger",
+        "number": "number",
+        "row": "row_id",
+        "owner": "owner",
+        "content": "content",
+        "personal": "personal",
+        "salt": "salt",
+        "hash": "hash",
+        "sealed_at": "sealed_at",
     }
 
 

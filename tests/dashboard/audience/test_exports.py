@@ -23,7 +23,15 @@ from apps.followers.models import Export, ExportSchedule, Follower
 from apps.ops.demo import world
 from tests.make import TESTER, make_staff
 
-NOT_IN_THE_DEMO = {"imports", "api_keys", "webhooks", "deliveries", "undelivered", "events"}
+NOT_IN_THE_DEMO = {
+    "imports",
+    "api_keys",
+    "webhooks",
+    "deliveries",
+    "undelivered",
+    "events",
+    "ledger",
+}
 
 
 def emails(client: Client) -> list[str]:
