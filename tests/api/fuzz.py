@@ -89,8 +89,8 @@ def trimmed(value: Any) -> Any:
 
 # ---- a site of its own
 @contextmanager
-def site(folder: Path, database: str) -> Iterator[tuple[str, str]]:
-    """Serve a fresh demo world; gives its address and a key with every scope."""
+def site(folder: Path, database: str, *, demo: bool = True) -> Iterator[tuple[str, str]]:
+    """Serve a fresh demo world, or an empty site; gives its address and a key with every scope."""
     with ExitStack() as held:
         url = f"sqlite:///{folder}/site.sqlite3"
         if database == "postgres":
@@ -108,7 +108,10 @@ def site(folder: Path, database: str) -> Iterator[tuple[str, str]]:
             "API_CALLS_PER_MINUTE": "1000000",
             "DJANGO_SETTINGS_MODULE": "notifications_project.settings",
         }
-        for words in (("migrate", "--verbosity", "0"), ("setup_site",), ("demo",)):
+        made = [("migrate", "--verbosity", "0"), ("setup_site",)]
+        if demo:
+            made.append(("demo",))
+        for words in made:
             manage = [sys.executable, "manage.py", *words]
             subprocess.run(manage, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
         held.enter_context(_web(folder, port))
@@ -117,15 +120,18 @@ def site(folder: Path, database: str) -> Iterator[tuple[str, str]]:
 
 @contextmanager
 def _web(folder: Path, port: int) -> Iterator[None]:
-    """The web server as `manage.py run` starts it."""
+    """The web server as docs/operate.md starts it."""
     import django
 
     django.setup()
     from apps.lib.network import ports
-    from apps.ops.management.commands.run import web_server
 
     with (folder / "web.log").open("ab") as log:
-        web = subprocess.Popen(web_server(port), cwd=ROOT, stdout=log, stderr=log)
+        words = ["--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
+        words += ["--workers", "1", "--blocking-threads", "64", "--log-level", "warning"]
+        words.append("notifications_project.wsgi:application")
+        program = [sys.executable, "-m", "granian", *words]
+        web = subprocess.Popen(program, cwd=ROOT, stdout=log, stderr=log)
         try:
             until(lambda: ports.answers(port), "the web server answers")
             yield
