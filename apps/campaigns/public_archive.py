@@ -10,7 +10,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext
 
 from apps.campaigns.models import Campaign, CampaignState, Run
-from apps.content.render import Rendered
+from apps.content.render import Rendered, pick_language
 from apps.followers.models import Channel
 from apps.lib.actor import Actor
 from apps.lib.facts import Kind, tell
@@ -64,7 +64,12 @@ def public_campaigns() -> QuerySet[Campaign]:
 
 
 def public_copy(campaign: Campaign, language: str) -> Rendered:
-    """Write the campaign's mail in a language as it reads for nobody. Raises RenderError."""
+    """Write the campaign's mail as it reads for nobody, in the language or in what its readers of
+    that language got. Raises RenderError.
+    """
     runs = campaign.runs.select_related("notification__version")
     notification = runs.latest("number").notification
-    return copy_for_nobody(notification.version, notification.data, language)
+    version = notification.version
+    there = version.translations.values_list("language", flat=True)
+    picked = pick_language(list(there), language, version.default_language)
+    return copy_for_nobody(version, notification.data, picked)

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db.models import Subquery
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import translation
@@ -154,7 +154,11 @@ def _last_seen(request: HttpRequest) -> UUID | None:
 def _one(request: HttpRequest, uid: UUID) -> Shown:
     campaign = get_object_or_404(public_campaigns(), uid=uid)
     language = request.GET.get("language", "") or translation.get_language()
-    return _as_shown(campaign, language)
+    try:
+        return _as_shown(campaign, language)
+    except RenderError as error:
+        log.exception("Campaign %s can't be shown in the public archive.", campaign.uid)
+        raise Http404 from error
 
 
 def _shown(campaigns: Iterable[Campaign]) -> list[Shown]:

@@ -6,6 +6,7 @@ It holds addresses of the internet and names of browsers, so it is for whoever r
 import re
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone, translation
 from django.utils.translation import gettext
@@ -84,7 +85,7 @@ def words_seen(wording: str) -> str:
     kept = ConsentWording.objects.filter(form=int(form), number=int(number)).first()
     if kept is None:
         return ""
-    texts = kept.texts.get(language) or kept.texts.get("en") or {}
+    texts = kept.texts.get(language) or kept.texts.get(settings.LANGUAGE_CODE) or {}
     return str(texts.get("consent", ""))
 
 

@@ -21,7 +21,7 @@ def options(select: str) -> list[tuple[str, str, str, bool]]:
 
 
 @pytest.mark.parametrize("zone", ["", "Europe/Berlin", "US/Eastern", "a <b> & c"])
-def test_it_is_written_as_django_writes_it(zone: str) -> None:
+def test_it_is_written_as_django_writes_it(db: None, zone: str) -> None:
     field: Any = forms.Fields(follower=Follower(language="en", time_zone=zone))["time_zone"]
     ours = str(field)
     theirs = django_forms.Select(choices=field.field.choices).render(

@@ -60,6 +60,7 @@ def test_the_archive_shows_a_campaign_as_it_reads_for_nobody(
     russian = visit(client, f"{path}?language=ru")
     assert "Весна" in russian.text
     assert "Весна" in client.get(f"{path}mail/?language=ru").content.decode()
+    assert "Dear reader" in client.get(f"{path}mail/?language=zzz-9").content.decode()
 
 
 @pytest.mark.parametrize(
