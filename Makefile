@@ -57,7 +57,7 @@ endef
 packages: venv
 	$(call install,requirements.txt,installed)
 tools: packages
-	$(call install,requirements.txt requirements-ses.txt requirements-dev.txt,installed-dev)
+	$(call install,requirements.txt requirements-ses.txt requirements-parquet.txt requirements-dev.txt,installed-dev)
 bench-tools: packages
 	$(call install,requirements.txt bench/requirements.txt,installed-bench)
 # An environment of its own: schemathesis wants an older package than the product does.

@@ -21,7 +21,12 @@ VENV = ROOT / ".venv-next"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "installed"
 NEWEST_FIRST = ("python3.14", "python3.13", "python3.12", "python3")
-REQUIREMENTS = ("requirements.txt", "requirements-ses.txt", "requirements-dev.txt")
+REQUIREMENTS = (
+    "requirements.txt",
+    "requirements-ses.txt",
+    "requirements-parquet.txt",
+    "requirements-dev.txt",
+)
 REPLACEMENTS = "requirements-next.txt"
 # Its stubs and checks are those of the release that we run on.
 CHECKS = ("migrations",)

@@ -65,6 +65,7 @@ class Tags(Table):
         "followers": "followers_tagged",
         "created_at": "created_at",
     }
+    counted = ("followers",)
 
     def narrowed(self, asked: Mapping[str, Any]) -> QuerySet[Any]:
         return Tag.objects.annotate(followers_tagged=Count("taggings"))

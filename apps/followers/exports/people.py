@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from apps.followers.exports.source import BadExport
+from apps.followers.exports.source import TRUTH, BadExport, typed
 from apps.followers.models import ConsentRecord, Follower, Suppression
 from apps.followers.people import search
 from apps.lib.refusals import UNFIT
@@ -59,6 +59,7 @@ class Followers:
         "metadata",
         "created_at",
     )
+    types = typed(columns, subscribed=TRUTH)
 
     def check(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         known = {"search": str, "language": str, "subscribed": bool, "tags": list}
@@ -103,6 +104,7 @@ class Suppressions:
     scope = "followers:read"
     filters = ("reason", "search")
     columns = ("channel", "address", "reason", "note", "created_at")
+    types = typed(columns)
 
     def check(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         return only(asked, dict.fromkeys(self.filters, str))
@@ -149,6 +151,7 @@ class Consent:
         "ip",
         "user_agent",
     )
+    types = typed(columns)
 
     def check(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         return only(asked, {})

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext
 
 from apps.followers.exports.due import next_time
-from apps.followers.exports.formats import FORMATS
+from apps.followers.exports.formats import FORMATS, check
 from apps.followers.exports.places import FolderPlace, StorePlace, Unstored
 from apps.followers.exports.source import source_of
 from apps.followers.models import ExportPlace, ExportSchedule
@@ -153,6 +153,7 @@ def _check(values: ScheduleValues, store: Store) -> None:
         raise BadSchedule(gettext("Give the schedule a name."), field="name")
     if values.file_format not in FORMATS:
         raise BadSchedule(gettext("Choose one of the formats."), field="file_format")
+    check(values.file_format)
     source_of(values.kind).check(values.asked)
     folder = values.folder.strip("/")
     if not _FOLDER.fullmatch(folder):

@@ -11,6 +11,13 @@ from django.utils.translation import gettext
 
 from apps.lib.refusals import NOT_FOUND, Refused
 
+# What a column holds, for formats that have types.
+TEXT = "text"  # lists and objects, too, written as JSON
+WHOLE = "whole"
+NUMBER = "number"
+TRUTH = "truth"
+MOMENT = "moment"  # RFC 3339 in UTC
+
 
 class BadExport(Refused):
     """What is asked for can't be exported; `field` says which part of it."""
@@ -31,6 +38,10 @@ class ExportSource(Protocol):
     @property
     def columns(self) -> Sequence[str]:
         """The names of what `rows` gives."""
+
+    @property
+    def types(self) -> Mapping[str, str]:
+        """What each column holds that is not text: WHOLE, NUMBER, TRUTH or MOMENT."""
 
     def check(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Give the filter as it is stored. Raises BadExport."""
@@ -60,3 +71,9 @@ def source_of(kind: str) -> ExportSource:
         words = {"kind": kind, "known": ", ".join(sources())}
         raise BadExport(said.format(**words), field="kind", cause=NOT_FOUND)
     return found
+
+
+def typed(columns: Sequence[str], **said: str) -> dict[str, str]:
+    """Give the types of columns: those that are said, and moments, which end in "at"."""
+    moments = [name for name in columns if name == "at" or name.endswith("_at")]
+    return dict.fromkeys(moments, MOMENT) | said

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import F
 
 from apps.followers.exports.due import fail
-from apps.followers.exports.files import some_rows
+from apps.followers.exports.files import columns_of, some_rows
 from apps.followers.exports.formats import FORMATS
 from apps.followers.exports.places import Unstored
 from apps.followers.exports.schedules import place_of
@@ -94,7 +94,7 @@ def _put(shipment: Shipment) -> bool:
     end = min(done + CHUNKS_PER_FILE, export.chunks_done)
     if done < end or not shipment.files_done:
         rows = some_rows(export, done, end)
-        pieces = FORMATS[schedule.file_format].write(export.columns, rows)
+        pieces = FORMATS[schedule.file_format].write(columns_of(export), rows)
         number = shipment.files_done + 1
         place.put(f"{folder}/part-{number:04}.{schedule.file_format}", pieces)
         mine = Shipment.objects.filter(pk=shipment.pk, files_done=shipment.files_done)

@@ -5,9 +5,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import FieldDoesNotExist
+from django.db import models
 from django.db.models import Model, QuerySet
 
 from apps.followers.exports.people import Rows, moment, only
+from apps.followers.exports.source import MOMENT, NUMBER, TEXT, TRUTH, WHOLE
+
+_TYPES = (
+    (models.DateTimeField, MOMENT),
+    (models.BooleanField, TRUTH),
+    (models.IntegerField, WHOLE),  # ids, too
+    (models.FloatField, NUMBER),
+)
 
 
 class Table:
@@ -25,10 +35,17 @@ class Table:
     joins: Sequence[str] = ()
     cells: Mapping[str, str]
     lookups: Mapping[str, str] = {}
+    counted: Sequence[str] = ()  # columns with numbers that no field holds
 
     @property
     def columns(self) -> Sequence[str]:
         return tuple(self.cells)
+
+    @property
+    def types(self) -> Mapping[str, str]:
+        """Read them off the model; what is no field of it is text, or said in `counted`."""
+        found = {column: _type_of(self.model, path) for column, path in self.cells.items()}
+        return found | dict.fromkeys(self.counted, WHOLE)
 
     @property
     def filters(self) -> Sequence[str]:
@@ -64,6 +81,24 @@ def told(value: Any) -> Any:
         case UUID():
             return str(value)
     return value
+
+
+def _type_of(model: type[Model], path: str) -> str:
+    """Say what the field at the end of a path holds."""
+    found: Any = None
+    for name in path.split("."):
+        if name == "pk":
+            found = model._meta.pk
+        else:
+            try:
+                found = model._meta.get_field(name)
+            except FieldDoesNotExist:
+                return TEXT
+        model = found.related_model or model
+    for kind, told_as in _TYPES:
+        if isinstance(found, kind):
+            return told_as
+    return TEXT
 
 
 def _reached(row: Any, path: str) -> Any:

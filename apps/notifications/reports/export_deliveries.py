@@ -8,7 +8,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.followers.exports.people import Rows, moment, only
-from apps.followers.exports.source import BadExport
+from apps.followers.exports.source import WHOLE, BadExport, typed
 from apps.lib.ids import row_with
 from apps.lib.refusals import NOT_FOUND
 from apps.notifications.models import Delivery, Notification
@@ -40,6 +40,7 @@ class Deliveries:
         "clicked_at",
         "acknowledged_at",
     )
+    types = typed(columns, attempts=WHOLE)
 
     def check(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         said = only(asked, dict.fromkeys(self.filters, str))

@@ -1,13 +1,16 @@
 """What an export looks like to the program that opens it."""
 
+import datetime as dt
 import io
 from typing import Any
 
 import openpyxl
 import pytest
+from pyarrow.parquet import read_table
 
-from apps.followers.exports import spreadsheet
-from apps.followers.exports.formats import FORMATS
+from apps.followers.exports import formats, parquet, spreadsheet
+from apps.followers.exports.formats import FORMATS, NoSuchPackage
+from apps.followers.exports.source import MOMENT, TEXT, TRUTH, WHOLE, sources
 
 COLUMNS = ["name", "count", "yes", "tags", "metadata", "nothing"]
 EVIL = '=HYPERLINK("https://evil.example")'
@@ -16,7 +19,7 @@ EVIL = '=HYPERLINK("https://evil.example")'
 def opened(rows: list[list[Any]], columns: list[str]) -> Any:
     """The workbook as another program reads it; rows come in chunks of two."""
     chunks = [rows[start : start + 2] for start in range(0, len(rows), 2)]
-    made = b"".join(FORMATS["xlsx"].write(columns, chunks))
+    made = b"".join(FORMATS["xlsx"].write(dict.fromkeys(columns, TEXT), chunks))
     return openpyxl.load_workbook(io.BytesIO(made))
 
 
@@ -62,5 +65,40 @@ def test_a_full_sheet_is_followed_by_another(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_no_rows_are_a_file_all_the_same(name: str) -> None:
-    made = b"".join(FORMATS[name].write(["n"], []))
+    made = b"".join(FORMATS[name].write({"n": TEXT}, []))
     assert made or name == "jsonl"
+
+
+def test_a_parquet_file_has_types_and_leaves_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "GROUP", 2)
+    columns = {"name": TEXT, "attempts": WHOLE, "subscribed": TRUTH, "at": MOMENT, "tags": TEXT}
+    rows = [
+        ["Ида", 1, True, "2026-05-04T12:00:00Z", ["vip"]],
+        [None] * 5,
+        [EVIL, 2, False, None, []],
+    ]
+    pieces = list(FORMATS["parquet"].write(columns, [rows[:1], rows[1:2], rows[2:]]))
+    assert len([piece for piece in pieces if piece]) == 3
+    table = read_table(io.BytesIO(b"".join(pieces)))
+    noon = dt.datetime(2026, 5, 4, 12, 0, tzinfo=dt.UTC)
+    assert [list(row.values()) for row in table.to_pylist()] == [
+        ["Ида", 1, True, noon, '["vip"]'],
+        [None] * 5,
+        [EVIL, 2, False, None, "[]"],
+    ]
+
+
+def test_every_kind_says_what_its_columns_hold() -> None:
+    held = {name: source.types for name, source in sources().items()}
+    assert held["followers"]["subscribed"] == TRUTH
+    assert held["deliveries"]["attempts"] == WHOLE
+    assert held["campaigns"]["created_at"] == held["audit"]["at"] == MOMENT
+    assert held["tags"]["followers"] == held["imports"]["rows"] == WHOLE
+    assert held["notifications"]["template"] == TEXT
+
+
+def test_parquet_without_its_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "find_spec", lambda _name: None)
+    with pytest.raises(NoSuchPackage, match=r"pip install -r requirements-parquet\.txt"):
+        formats.check("parquet")
+    formats.check("csv")

@@ -14,7 +14,7 @@ from django.utils import timezone
 from apps.accounts.models import AuditEntry
 from apps.followers.exports import places, store, write
 from apps.followers.exports.due import failed_schedules, next_time, start, start_due
-from apps.followers.exports.files import some_rows
+from apps.followers.exports.files import columns_of, some_rows
 from apps.followers.exports.formats import FORMATS
 from apps.followers.exports.schedules import (
     BadSchedule,
@@ -141,7 +141,7 @@ def test_a_store_gets_a_large_file_in_pieces(
     place = f"bi/followers/{shipment.export.created_at:%Y-%m-%dT%H%M%SZ}"
     assert set(s3.files) == {f"{place}/part-0001.xlsx", f"{place}/manifest.json"}
     rows = some_rows(shipment.export, 0, 1)
-    made_here = b"".join(FORMATS["xlsx"].write(shipment.export.columns, rows))
+    made_here = b"".join(FORMATS["xlsx"].write(columns_of(shipment.export), rows))
     stored = s3.files[f"{place}/part-0001.xlsx"]
     assert len(stored) == len(made_here) > 2 * places.PIECE  # a workbook has the time in it
     assert next(s3.ids) == 2  # one upload in parts
