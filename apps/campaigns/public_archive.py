@@ -6,7 +6,7 @@ Only what has begun to go out is there, and nothing that was recalled.
 import datetime as dt
 
 from django.db import transaction
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 from django.utils.translation import gettext
 
 from apps.campaigns.models import Campaign, CampaignState, Run
@@ -16,6 +16,7 @@ from apps.lib.actor import Actor
 from apps.lib.facts import Kind, tell
 from apps.lib.refusals import RefusalKind, Refused
 from apps.notifications.messages.web_copy import copy_for_nobody
+from apps.notifications.models import NotificationState
 
 _TO_BE_SEEN = (CampaignState.SENDING, CampaignState.SENT, CampaignState.ARCHIVED)
 
@@ -55,21 +56,27 @@ def unpublish(*, campaign: Campaign, by: Actor, now: dt.datetime) -> Campaign:
 
 
 def public_campaigns() -> QuerySet[Campaign]:
-    """List what everybody may see, the newest first; each has `sent_at`."""
+    """List what everybody may see, the newest first; each has `sent_at`, and what `public_copy`
+    needs.
+    """
     runs = Run.objects.filter(campaign=OuterRef("pk"), notification__retracted_at__isnull=True)
+    # a campaign that was put out of sight may have been cancelled before
+    runs = runs.exclude(notification__state=NotificationState.CANCELLED)
     latest = runs.order_by("-number").values("started_at")[:1]
     shown = Campaign.objects.filter(published_at__isnull=False, state__in=_TO_BE_SEEN)
     begun = shown.annotate(sent_at=Subquery(latest)).filter(sent_at__isnull=False)
-    return begun.order_by("-send_at", "-pk")
+    newest_first = Run.objects.select_related("notification__version").order_by("-number")
+    runs_at_hand = Prefetch("runs", newest_first)
+    words_at_hand = "runs__notification__version__translations"
+    return begun.order_by("-send_at", "-pk").prefetch_related(runs_at_hand, words_at_hand)
 
 
 def public_copy(campaign: Campaign, language: str) -> Rendered:
     """Write the campaign's mail as it reads for nobody, in the language or in what its readers of
     that language got. Raises RenderError.
     """
-    runs = campaign.runs.select_related("notification__version")
-    notification = runs.latest("number").notification
+    notification = campaign.runs.all()[0].notification
     version = notification.version
-    there = version.translations.values_list("language", flat=True)
-    picked = pick_language(list(there), language, version.default_language)
+    there = [each.language for each in version.translations.all()]
+    picked = pick_language(there, language, version.default_language)
     return copy_for_nobody(version, notification.data, picked)

@@ -89,6 +89,7 @@ def fork(
         stream.flush()
     parent = os.getpid()
     here, there = os.pipe()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, no end can be waited for
     # What it is sent before it is ready to hear waits.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ASKED_TO_END)
     pid = os.fork()

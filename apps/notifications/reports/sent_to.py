@@ -41,7 +41,7 @@ def sent_to(follower: Follower, *, before: UUID | None = None) -> QuerySet[Deliv
     than the message `before`.
     """
     rows = Delivery.objects.filter(follower=follower, status__in=HANDED_OVER).select_related(
-        "notification__notification_type", "notification__version"
+        "notification__notification_type", "notification__version", "address"
     )
     if before is None:
         return rows

@@ -14,7 +14,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import Subquery
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -85,8 +85,10 @@ def index(request: HttpRequest) -> HttpResponse:
     """The newest first, a page at a time."""
     rows = public_campaigns()
     if last := _last_seen(request):
-        before = rows.filter(uid=last).values("send_at")
-        rows = rows.filter(send_at__lt=Subquery(before[:1]))
+        place = Campaign.objects.filter(uid=last).values_list("send_at", "pk").first()
+        if place:
+            moment, pk = place
+            rows = rows.filter(Q(send_at__lt=moment) | Q(send_at=moment, pk__lt=pk))
     found = list(rows[: AT_ONCE + 1])
     older = ""
     if len(found) > AT_ONCE:

@@ -4,9 +4,11 @@ It holds addresses of the internet and names of browsers, so it is for whoever r
 """
 
 import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone, translation
 from django.utils.translation import gettext
@@ -21,6 +23,7 @@ from apps.followers.models import (
     Follower,
     NotificationType,
 )
+from apps.lib.actor import ActorKind
 from apps.lib.written import written
 from apps.subscriptions.public import follower_of, is_fresh, public_page, read_link, show
 from apps.subscriptions.reading.words import ACTS, WHERE
@@ -41,18 +44,18 @@ def page(request: HttpRequest, token: str) -> HttpResponse:
         names = _names()
         zone = zone_of(follower)
         context["records"] = []
-        for record in _records(follower)[:LATEST]:
+        records = _records(follower)[:LATEST]
+        words = _words_seen(records)
+        for record in records:
             context["records"].append(
                 {
                     "act": ACTS.get(record.act, record.act.replace("_", " ")),
                     "at": written(record.at.astimezone(zone), "d MMMM y, HH:mm"),
                     "where": WHERE.get(record.source, record.source.replace("_", " ")),
                     "said": _said(record, names),
-                    "reason": record.reason,
-                    "ip": record.ip,
-                    "agent": record.user_agent,
                     "wording": record.wording,
-                    "words": words_seen(record.wording),
+                    "words": words[record.wording],
+                    **_own(record),
                 }
             )
     return show(request, "reading/receipt", context)
@@ -66,10 +69,12 @@ def file(request: HttpRequest, token: str) -> HttpResponse:
     follower = follower_of(link)
     if not is_fresh(link, follower):
         return show(request, "reading/receipt", {"token": token, "fresh": False})
+    records = _records(follower)
+    words = _words_seen(records)
     told = {
         "follower": str(follower.uid),
         "made_at": timezone.now().isoformat(),
-        "records": [_as_json(record) for record in _records(follower)],
+        "records": [_as_json(record, words) for record in records],
     }
     answer = JsonResponse(told, json_dumps_params={"ensure_ascii": False, "indent": 2})
     answer["Content-Disposition"] = 'attachment; filename="consent-receipt.json"'
@@ -89,22 +94,33 @@ def words_seen(wording: str) -> str:
     return str(texts.get("consent", ""))
 
 
-def _records(follower: Follower) -> Any:
+def _records(follower: Follower) -> QuerySet[ConsentRecord]:
     return ConsentRecord.objects.filter(follower=follower)
 
 
-def _as_json(record: ConsentRecord) -> dict[str, Any]:
+def _words_seen(records: Iterable[ConsentRecord]) -> dict[str, str]:
+    return {wording: words_seen(wording) for wording in {record.wording for record in records}}
+
+
+def _own(record: ConsentRecord) -> dict[str, str | None]:
+    """What a record has of the place where somebody acted. Where staff or a program acted for the
+    follower it is their address, and their note.
+    """
+    if record.actor_kind != ActorKind.FOLLOWER:
+        return {"reason": "", "ip": None, "user_agent": ""}
+    return {"reason": record.reason, "ip": record.ip, "user_agent": record.user_agent}
+
+
+def _as_json(record: ConsentRecord, words: Mapping[str, str]) -> dict[str, Any]:
     return {
         "at": record.at.isoformat(),
         "act": record.act,
         "source": record.source,
         "scope": record.scope,
         "wording": record.wording,
-        "words": words_seen(record.wording),
-        "reason": record.reason,
-        "ip": record.ip,
-        "user_agent": record.user_agent,
+        "words": words[record.wording],
         "by": record.actor_kind,
+        **_own(record),
     }
 
 

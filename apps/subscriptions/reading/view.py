@@ -1,8 +1,8 @@
 """One mail in a browser, for whoever holds the link that stood in it.
 
-People forward mails, and this link with them. It shows what the forwarded mail shows, and no more:
-nothing on these pages can unsubscribe anybody or leads to anybody's preferences, and nothing that
-is done with them is counted as the reader's.
+People forward mails, and this link with them. It shows the mail as it would be written to the same
+address today: nothing on these pages can unsubscribe anybody or leads to anybody's preferences, and
+nothing that is done with them is counted as the reader's.
 """
 
 import logging
@@ -70,7 +70,7 @@ def _read(token: str) -> tuple[Delivery, Rendered]:
         raise PreviewLink
     mark = read_viewing(token)
     rows = Delivery.objects.select_related(
-        "follower", "notification__notification_type", "notification__version"
+        "follower", "address", "notification__notification_type", "notification__version"
     )
     delivery = rows.filter(uid=mark.delivery, channel=Channel.EMAIL).first()
     if delivery is None or delivery.follower is None:

@@ -13,10 +13,11 @@ from lxml import etree
 
 from apps.accounts.permissions import Scope
 from apps.campaigns import lifecycle, public_archive
+from apps.campaigns.models import Campaign
 from apps.followers.models import Follower
 from apps.inbox.models import InboxItem
 from apps.lib.refusals import WrongState
-from apps.notifications.models import Delivery
+from apps.notifications.models import Delivery, Notification
 from tests.api.world import make_client
 from tests.campaigns.drafts import make_campaign
 from tests.dashboard.pages import as_role
@@ -92,6 +93,10 @@ def test_only_what_staff_marked_and_what_has_gone_out_is_there(
     assert links_on(client) == []
     assert client.get(f"{ARCHIVE}{campaign.uid}/").status_code == 404
     assert client.get(f"{ARCHIVE}{campaign.uid}/mail/").status_code == 404
+    stopped = make_public("Stopped", "stopped")
+    Notification.objects.filter(run__campaign=stopped).update(state="cancelled")
+    Campaign.objects.filter(pk=stopped.pk).update(state="archived")
+    assert links_on(client) == [], "put out of sight, but cancelled before"
     alone = make_campaign(notification_type=make_type("alone"), channels=["in_app"])
     with pytest.raises(
         public_archive.NothingToShow, match="Only a campaign that goes out by email"

@@ -4,8 +4,12 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
+from apps.followers.consent.acts import unsubscribe
+from apps.followers.consent.record import Proof
 from apps.followers.models import Follower, NotificationType
+from apps.lib.actor import Actor, ActorKind
 from apps.notifications.messages.links import stamp
 from apps.notifications.models import Delivery, Notification
 from tests.make import make_type
@@ -109,6 +113,19 @@ def test_the_receipt_has_when_where_and_which_words(client: Client, db: None) ->
     [signed_up] = [each for each in records if each["act"] == "signed_up"]
     assert signed_up["words"] == form.texts["en"]["consent"]
     assert signed_up["ip"] == "127.0.0.1"
+
+
+def test_the_receipt_tells_nothing_of_the_staff_who_acted_for_somebody(
+    client: Client, anna: Follower
+) -> None:
+    ada = Actor(ActorKind.STAFF, label="ada", ip="203.0.113.7")
+    proof = Proof(source="staff", by=ada, now=timezone.now())
+    unsubscribe(follower=anna, proof=proof, reason="threatens us")
+    for place in ("receipt/", "receipt/file/"):
+        said = client.get(fresh_path(anna) + place).content.decode()
+        assert "203.0.113.7" not in said
+        assert "threatens" not in said
+        assert "nsubscribed" in said
 
 
 def test_a_link_that_was_passed_on_shows_no_receipt(

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from apps.followers.models import Follower, NotificationType
+from apps.followers.models import Address, Follower, NotificationType
 from apps.followers.people.revoke_links import revoke_links
 from apps.notifications.messages.links import DEAD, read_viewing, unsubscribe_url
 from apps.notifications.models import Delivery
@@ -47,6 +47,39 @@ def test_the_link_in_the_mail_shows_the_mail(
     assert "/o/" not in letter
     assert not TOKENS.search(letter)
     assert not re.search(r"/p/(preferences|unsubscribe)/", page.response.content.decode())
+
+
+def test_whoever_was_forwarded_a_mail_does_not_learn_the_readers_new_address(
+    client: Client, anna: Follower, news: NotificationType
+) -> None:
+    make_letter(news, [anna], body="<p>To {{ follower.email }}, {{ follower.phone }}</p>")
+    path = f"{view_path(delivery_to(anna))}mail/"
+    assert "To anna@example.com, <" in client.get(path).content.decode()
+    Address.objects.filter(follower=anna).update(primary=False)
+    for channel, value in (("email", "hidden@example.com"), ("sms", "+41791234567")):
+        Address.objects.create(
+            follower=anna, channel=channel, value=value, key=value, created_at=timezone.now()
+        )
+    shown = client.get(path).content.decode()
+    assert "hidden" not in shown
+    assert "1234567" not in shown
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://share.example/?u=https%3A%2F%2Fsite.example%2Fp%2Funsubscribe%2F{token}%2F",
+        "https://site.before.example/p/preferences/{token}/messages/",
+    ],
+)
+def test_a_readers_token_inside_of_another_link_is_not_shown(
+    client: Client, anna: Follower, news: NotificationType, link: str
+) -> None:
+    token = unsubscribe_url(anna, news).split("/")[-2]
+    make_letter(news, [anna], data={"order": link.format(token=token), "sum": "1"})
+    letter = client.get(f"{view_path(delivery_to(anna))}mail/").content.decode()
+    assert token not in letter
+    assert DEAD.managing in letter
 
 
 def test_what_data_hold_of_the_readers_own_links_is_not_shown(
