@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from apps.channels.returned.mail_parts import MailParts
+from apps.channels.returned.mail_parts import ADDRESS, MailParts
 
 KINDS = ("message/delivery-status", "message/global-delivery-status")
 _FIELD = re.compile(r"^([A-Za-z][A-Za-z0-9-]*)[ \t]*:[ \t]*(.*)$")
@@ -11,7 +11,6 @@ _FOLDED = re.compile(r"\n[ \t]+(?=\S)")
 _BLOCKS = re.compile(r"\n[ \t]*\n")
 _LOOKS_SO = re.compile(r"^(Final-Recipient|Original-Recipient)[ \t]*:", re.M | re.I)
 _TYPED = re.compile(r"^\s*[\w/-]+\s*;\s*")
-_ADDRESS = re.compile(r"[^\s<>;,()\"]+@[^\s<>;,()\"]+")
 
 
 @dataclass(slots=True, frozen=True)
@@ -59,6 +58,6 @@ def _status(block: str) -> Status | None:
 
 
 def _address(value: str) -> str:
-    if match := _ADDRESS.search(_TYPED.sub("", value)):
+    if match := ADDRESS.search(_TYPED.sub("", value)):
         return match.group().strip("'.")
     return ""

@@ -3,10 +3,9 @@
 import re
 from dataclasses import dataclass
 
-from apps.channels.returned.mail_parts import MailParts
+from apps.channels.returned.mail_parts import ADDRESS, MailParts
 
 _FIELD = re.compile(r"^([A-Za-z][A-Za-z0-9-]*)[ \t]*:[ \t]*(.*)$", re.M)
-_ADDRESS = re.compile(r"[^\s<>;,()\"]+@[^\s<>;,()\"]+")
 # what a reader does not want; `auth-failure` and `dkim` are about signatures, `not-spam` is praise
 COMPLAINTS = ("abuse", "fraud", "opt-out", "opt-out-list", "virus", "other", "miscategorized")
 
@@ -35,5 +34,5 @@ def feedback(mail: MailParts) -> Feedback | None:
 
 
 def _addresses(values: list[str]) -> tuple[str, ...]:
-    found = [match.group() for value in values for match in _ADDRESS.finditer(value)]
+    found = [match.group() for value in values for match in ADDRESS.finditer(value)]
     return tuple(dict.fromkeys(found))

@@ -10,6 +10,9 @@ from functools import cached_property
 # a report is short; what follows is the mail that came back, and its pictures
 MOST_BYTES = 1_000_000
 MOST_PARTS = 50
+# As fields of reports have it. It begins where a word does and has an end: what is read here may
+# have been written to keep us busy.
+ADDRESS = re.compile(r"(?<![^\s<>;,()\"])[^\s<>;,()\"@]{1,320}@[^\s<>;,()\"@]{1,255}")
 _RETURN = re.compile(rb"\r\n?")
 
 

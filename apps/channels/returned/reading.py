@@ -43,6 +43,7 @@ class Reading:
     parts: MailParts | None = None
 
 
+MOST_SAID = 1500  # characters of an answer that are weighed
 _VACATION_HEADERS = ("X-Autoreply", "X-Autorespond", "X-Autoresponder", "X-Vacation")
 _VACATION = re.compile(
     r"^\W*(re: )?(auto(matic|matische|matisch)?[ -]?(reply|response|antwort|respon)"
@@ -105,7 +106,7 @@ def _action(one: Status) -> str:
 
 
 def _of(mail: MailParts, one: Status) -> Of:
-    said = _escaped(one.said)
+    said = _escaped(one.said)[:MOST_SAID]
     if not said and "(" in one.status:  # some servers say it there
         said = one.status
     elif not said:

@@ -101,3 +101,16 @@ def test_a_report_that_is_cut_off_is_read_as_far_as_it_goes() -> None:
     whole = letters.diagnosed("550 5.1.1 User unknown", "5.1.1")
     cut = whole[: whole.index(b"--b1\nContent-Type: message/rfc822")]
     assert read(cut).of[0].hard
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("Final-Recipient", "rfc822; " + "a" * 300_000), ("Diagnostic-Code", "user" + "." * 300_000)],
+    ids=["an address without end", "an answer without end"],
+)
+def test_a_report_that_is_made_to_keep_us_busy_is_read_like_others(name: str, said: str) -> None:
+    """It took hours: each way in which the row of signs could be read was tried."""
+    lines = ["Content-Type: message/delivery-status", "", "Reporting-MTA: dns; a.example", ""]
+    lines += [f"{name}: {said}", "Action: failed", "Status: 5.1.1", ""]
+    found = read("\n".join(lines).encode())
+    assert found.says in (Says.BOUNCE, Says.NOTHING)
