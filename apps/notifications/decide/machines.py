@@ -119,7 +119,8 @@ def judge(look: Look, *, handed_over: dt.datetime | None, clicks: Sequence[Look]
         return Machine.IMAGE_PROXY
     if _SCANNERS.search(agent):
         return Machine.SCANNER
-    if look.link and not _BROWSER.match(agent):
+    # mail programs load images under names of all kinds, and each of them has one
+    if not agent or (look.link and not _BROWSER.match(agent)):
         return Machine.NO_BROWSER
     if handed_over is None or look.at - handed_over < TOO_SOON:
         return Machine.TOO_SOON

@@ -67,6 +67,12 @@ def test_a_scanner_or_proxy_is_none(agent: str, why: Machine) -> None:
     assert said(looked(agent, link=0)) == why
 
 
+@pytest.mark.reported
+@pytest.mark.parametrize("agent", ["", "  "])
+def test_who_gives_no_name_opens_for_nobody(agent: str) -> None:
+    assert said(looked(agent, link=0)) == Machine.NO_BROWSER
+
+
 @pytest.mark.parametrize("agent", ["", "  ", "Outlook-iOS/2.0", "something"])
 def test_no_browser_clicks_for_nobody(agent: str) -> None:
     assert said(looked(agent)) == Machine.NO_BROWSER
