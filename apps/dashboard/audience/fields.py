@@ -47,8 +47,7 @@ class DefinitionForm(forms.Form):
         required=False,
         label=_("Public"),
         help_text=_(
-            "Followers see and change it in their preference center, and so does whoever has a "
-            "link from one of their mails."
+            "Followers see and change it in their preference center, by a link that they asked for."
         ),
     )
     position = forms.IntegerField(

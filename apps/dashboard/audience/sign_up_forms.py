@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import path, reverse
 from django.utils import timezone, translation
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import get_language, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -20,9 +20,12 @@ from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, requires
 from apps.dashboard.shell.edit_page import edit_page
 from apps.dashboard.shell.forms import KeyField
-from apps.dashboard.shell.paging import page_of
+from apps.dashboard.shell.paging import beside, page_of
+from apps.followers.fields.fitting import KnownFields
 from apps.followers.models import (
     Channel,
+    CustomField,
+    FieldKind,
     NotificationType,
     SignUp,
     SignUpForm,
@@ -105,8 +108,13 @@ class EditForm(forms.Form):
         self._offer("welcome", offered)
         for language, _name in settings.LANGUAGES:
             self._offer_texts(language)
-        for key, label in FIELDS.items():
-            self.fields[f"ask_{key}"] = forms.ChoiceField(choices=_ASK, required=False, label=label)
+        self._row = row
+        self._custom = {f"ask_field-{each.pk}": each for each in CustomField.objects.all()}
+        language = get_language() or settings.LANGUAGE_CODE
+        asked = {f"ask_{key}": str(label) for key, label in FIELDS.items()}
+        asked |= {name: each.label(language) for name, each in self._custom.items()}
+        for name, label in asked.items():
+            self.fields[name] = forms.ChoiceField(choices=_ASK, required=False, label=label)
         for number in OWN:
             self._offer_question(number)
         if row is None:
@@ -154,7 +162,7 @@ class EditForm(forms.Form):
         ]
 
     def asked(self) -> list[forms.BoundField]:
-        return [self[f"ask_{key}"] for key in FIELDS]
+        return [self[name] for name in [*(f"ask_{key}" for key in FIELDS), *self._custom]]
 
     def own_questions(self) -> list[list[forms.BoundField]]:
         """The fields of each question of one's own, for the template."""
@@ -190,6 +198,13 @@ class EditForm(forms.Form):
         for key in FIELDS:
             if wanted := typed[f"ask_{key}"]:
                 asked.append(Question(key, wanted == "required"))
+        own_words: dict[str, Mapping[str, str]] = {}
+        if self._row:  # words of before the field was defined stay
+            own_words = {each.key: each.labels for each in read(self._row.questions)}
+        for name, custom in self._custom.items():
+            if wanted := typed[name]:
+                words = own_words.get(custom.key, {})
+                asked.append(Question(custom.key, wanted == "required", words))
         for number in OWN:
             key = typed[f"own_{number}"].strip()
             if not key:
@@ -232,13 +247,15 @@ def _initial(row: SignUpForm | None) -> dict[str, Any]:
 def _initial_questions(row: SignUpForm) -> dict[str, Any]:
     initial: dict[str, Any] = {}
     own = []
+    asked = {key: f"ask_{key}" for key in FIELDS}
+    asked |= {field.key: f"ask_field-{field.pk}" for field in CustomField.objects.all()}
     for each in read(row.questions):
-        if each.key not in FIELDS:
+        if each.key not in asked:
             own.append(each)
         elif each.required:
-            initial[f"ask_{each.key}"] = "required"
+            initial[asked[each.key]] = "required"
         else:
-            initial[f"ask_{each.key}"] = "asked"
+            initial[asked[each.key]] = "asked"
     for number, each in zip(OWN, own, strict=False):
         initial[f"own_{number}"] = each.key
         initial[f"own_{number}_required"] = each.required
@@ -266,6 +283,9 @@ def view(request: HttpRequest, key: str) -> HttpResponse:
     if state in SignUpState.values:
         sign_ups = sign_ups.filter(state=state)
     page = page_of(request, sign_ups)
+    fields = KnownFields()
+    for each in page.rows:
+        beside(each, said=_answers(each, fields))
     context = {
         "row": row,
         "page": page,
@@ -278,6 +298,18 @@ def view(request: HttpRequest, key: str) -> HttpResponse:
     return render(request, "dashboard/audience/sign_up_forms/view.html", context)
 
 
+def _answers(sign_up: SignUp, fields: KnownFields) -> list[tuple[str, Any]]:
+    """What somebody answered, as people read it."""
+    language = get_language() or settings.LANGUAGE_CODE
+    said = []
+    for key, value in sign_up.answers.items():
+        if custom := fields.by_key.get(key):
+            said.append((custom.label(language), custom.shown(value, language)))
+        else:
+            said.append((key, value))
+    return said
+
+
 def snippet_of(row: SignUpForm) -> str:
     """Write the form as plain HTML for any page, in the site's language."""
     language = settings.LANGUAGE_CODE
@@ -286,7 +318,7 @@ def snippet_of(row: SignUpForm) -> str:
         context = {
             "row": row,
             "texts": row.texts[language],
-            "lines": [(each, each.label(language, language)) for each in read(row.questions)],
+            "lines": _lines(row, language),
             "kinds": kinds[1:] and kinds,
             "language": language,
             "action": settings.SITE_URL + reverse("subscriptions:join", args=[row.key]),
@@ -294,6 +326,32 @@ def snippet_of(row: SignUpForm) -> str:
         }
         page = "dashboard/audience/sign_up_forms/snippet.html"
         return render_to_string(page, context).strip()
+
+
+def _lines(row: SignUpForm, language: str) -> list[dict[str, Any]]:
+    """The questions as the snippet writes them; `choices` where there is something to choose."""
+    fields = KnownFields()
+    lines = []
+    for each in read(row.questions):
+        custom = fields.by_key.get(each.key)
+        kind = ""
+        choices: list[tuple[str, str]] = []
+        if custom:
+            kind = custom.kind
+            choices = custom.choices(language)
+        if kind == FieldKind.BOOLEAN:
+            choices = [("yes", gettext("Yes")), ("no", gettext("No"))]
+        label = each.label(language, language, custom)
+        lines.append(
+            {
+                "key": each.key,
+                "required": each.required,
+                "label": label,
+                "kind": kind,
+                "choices": choices,
+            }
+        )
+    return lines
 
 
 @requires(Capability.EDIT)

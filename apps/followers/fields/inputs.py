@@ -67,7 +67,8 @@ def _widget(custom: CustomField, language: str, shown: Any) -> forms.Widget:
             return _select(custom.choices(language), shown)
         case FieldKind.CHOICES:
             offered = custom.choices(language)
-            return forms.CheckboxSelectMultiple(choices=[*offered, *_others(offered, shown)])
+            choices = [*offered, *_others(offered, shown)]
+            return forms.CheckboxSelectMultiple({"class": "form-check-input"}, choices)
         case FieldKind.DATE:
             return forms.TextInput({"type": "date", "class": "form-control"})
         case FieldKind.NUMBER:

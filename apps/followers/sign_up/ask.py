@@ -4,11 +4,13 @@ import datetime as dt
 import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.utils.translation import gettext
 
 from apps.followers import profile_fields
 from apps.followers.addresses import normalise
+from apps.followers.fields.fitting import KnownFields
 from apps.followers.models import Channel, SignUp, SignUpForm, SignUpState
 from apps.followers.sign_up import questions
 from apps.followers.sign_up.edit import wording_of
@@ -55,7 +57,7 @@ class Answers:
     email: str
     language: str
     types: Sequence[str] = ()
-    others: Mapping[str, str] = field(default_factory=dict)  # {question: text}
+    others: Mapping[str, Any] = field(default_factory=dict)  # {question: text, or of its field}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,7 @@ def sign_up(*, form: SignUpForm, answers: Answers, place: Place, now: dt.datetim
         raise FormClosed(gettext("This form takes no more sign-ups."))
     value, key = normalise(Channel.EMAIL, answers.email)
     chosen = _chosen(form, answers.types)
-    others = questions.answered(questions.read(form.questions), answers.others)
+    others = questions.answered(questions.read(form.questions), answers.others, KnownFields())
     network = network_of(place.ip)
     _refuse_crowds(form, network, place.proven, now)
     return SignUp.objects.create(

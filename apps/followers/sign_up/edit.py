@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext
 
 from apps.followers import profile_fields
+from apps.followers.fields.fitting import KnownFields
 from apps.followers.models import (
     Channel,
     ConsentWording,
@@ -157,7 +158,7 @@ def _checked(values: FormValues) -> _Written:
             said = gettext("Write the whole address of the page, with https://.")
             raise BadForm(said, field="thanks_url") from error
     _check_types(values.types)
-    questions.check(values.questions)
+    questions.check(values.questions, KnownFields().by_key)
     columns = {
         "name": name,
         "texts": _texts(values.texts),

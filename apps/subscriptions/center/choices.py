@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,10 +13,13 @@ from apps.followers.consent.acts import Words
 from apps.followers.consent.matrix import Key
 from apps.followers.consent.record import Proof
 from apps.followers.consent.rhythm import Wishes
+from apps.followers.fields.fitting import KnownFields, fitted
 from apps.followers.models import ConsentRecord, Follower
 from apps.followers.people.contacts import change_follower
 from apps.followers.people.profile import Profile
+from apps.followers.profile_fields import BadFollower
 from apps.lib import tokens
+from apps.lib.partial import UNSET
 
 # An undo is for a slip noticed at once. Later it would bring back choices nobody remembers.
 UNDO_SECONDS = 24 * 3600
@@ -35,12 +39,13 @@ def save(
     follower: Follower,
     words: Words,
     fields: Mapping[str, Any],
+    own: Mapping[str, Any] | None = None,
     wishes: Wishes | None = None,
     reason: str = "",
     proof: Proof,
 ) -> Saved:
-    """Store words, `fields` (language, time_zone, measured) and `wishes` (consent/rhythm.py),
-    together or not at all.
+    """Store words, `fields` (language, time_zone, measured), `own` (values of public custom fields
+    by key) and `wishes` (consent/rhythm.py), together or not at all.
 
     Raises what consent.set_preferences, contacts.change_follower and rhythm.set_rhythm raise.
     """
@@ -60,15 +65,22 @@ def save(
             if old != value:
                 were[name] = old
                 new[name] = value
-        if new:
-            change_follower(follower=follower, values=Profile(**new), by=proof.by, now=proof.now)
+        own_were = {key: follower.metadata.get(key) for key in own or {}}
+        if new or own:
+            values = Profile(**new, metadata_changes=own or UNSET)
+            change_follower(follower=follower, values=values, by=proof.by, now=proof.now)
         wished: dict[str, Any] = {}
         if wishes:
             turn = rhythm.set_rhythm(follower=follower, values=wishes, proof=proof)
             wished = rhythm.as_json(turn.before)
-    if not (change or were or wished):
+    if not (change or were or wished or own):
         return Saved("")
-    before = {"words": change.before.as_json(), "fields": were, "wishes": wished}
+    before = {
+        "words": change.before.as_json(),
+        "fields": were,
+        "own": own_were,
+        "wishes": wished,
+    }
     return Saved(tokens.make(_UNDO, {"f": str(follower.uid), **before}))
 
 
@@ -92,7 +104,17 @@ def way_back(follower: Follower, *, now: dt.datetime) -> str:
     return tokens.make(_UNDO, {"f": str(follower.uid), **before})
 
 
-def readable_undo(follower: Follower, token: str) -> tuple[Words, dict[str, Any], Wishes] | None:
+@dataclass(frozen=True, slots=True)
+class WayBack:
+    """What an undo would bring back, as `save` takes it."""
+
+    words: Words
+    fields: dict[str, Any]
+    own: dict[str, Any]
+    wishes: Wishes
+
+
+def readable_undo(follower: Follower, token: str) -> WayBack | None:
     """Read what the token would bring back; None: too old, changed, or another person's."""
     try:
         payload = tokens.read(_UNDO, token, max_age=UNDO_SECONDS)
@@ -100,9 +122,10 @@ def readable_undo(follower: Follower, token: str) -> tuple[Words, dict[str, Any]
         return None
     if payload["f"] != str(follower.uid):
         return None
-    return (
+    return WayBack(
         Words.from_json(payload["words"]),
         payload["fields"],
+        payload.get("own", {}),
         rhythm.from_json(payload.get("wishes", {})),
     )
 
@@ -115,7 +138,8 @@ def undo(*, follower: Follower, token: str, proof: Proof) -> bool:
     found = readable_undo(follower, token)
     if found is None:
         return False
-    words, fields, wishes = found
+    words = found.words
+    wishes = found.wishes
     pause = wishes.paused_until
     if isinstance(pause, dt.datetime) and pause <= proof.now:
         wishes = replace(wishes, paused_until=None)  # it would be over by now
@@ -128,8 +152,19 @@ def undo(*, follower: Follower, token: str, proof: Proof) -> bool:
     save(
         follower=follower,
         words=Words(cells, words.mutes, words.subscribed),
-        fields=fields,
+        fields=found.fields,
+        own=_still_fitting(found.own),
         wishes=wishes,
         proof=proof,
     )
     return True
+
+
+def _still_fitting(own: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what its field would refuse by now."""
+    fields = KnownFields()
+    kept: dict[str, Any] = {}
+    for key, value in own.items():
+        with suppress(BadFollower):
+            kept |= fitted({key: value}, before={}, fields=fields)
+    return kept

@@ -1,6 +1,7 @@
 """Check what was typed on the preference page: language, zone, a pause, a reason. Save nothing."""
 
 import datetime as dt
+import json
 from functools import cache
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -18,7 +19,8 @@ from django.utils.translation import (
 from django.utils.translation import gettext_lazy as _
 
 from apps.content.drafts import languages_in_use
-from apps.followers.models import Follower
+from apps.followers.fields.inputs import Asked
+from apps.followers.models import CustomField, Follower
 from apps.followers.profile_fields import BadFollower
 from apps.lib.wallclock import instant, zone_names
 from apps.subscriptions.wording import REASONS
@@ -96,6 +98,32 @@ class Fields(forms.Form):
             is_on = "measured" in self.data
             if is_on != was_on:
                 moved["measured"] = is_on
+        return moved
+
+
+class OwnFields(forms.Form):
+    """The custom fields that followers see and change."""
+
+    def __init__(self, *args: Any, follower: Follower, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._custom = {f"own-{row.pk}": row for row in CustomField.objects.filter(public=True)}
+        for name, row in self._custom.items():
+            self.fields[name] = Asked(row, initial=follower.metadata.get(row.key))
+
+    def lines(self) -> list[tuple[forms.BoundField, str]]:
+        """Each field, with what the page shows of it, to be sent back with the form."""
+        return [(self[name], json.dumps(self.fields[name].initial)) for name in self._custom]
+
+    def moved(self) -> dict[str, Any]:
+        """Give what differs from what the page showed (`<name>_was`), by key."""
+        moved = {}
+        for name, row in self._custom.items():
+            try:
+                shown = json.loads(self.data.get(f"{name}_was", ""))
+            except (ValueError, RecursionError):
+                continue  # a page that did not show it
+            if self.cleaned_data[name] != shown:
+                moved[row.key] = self.cleaned_data[name]
         return moved
 
 

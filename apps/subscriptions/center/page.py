@@ -83,6 +83,7 @@ def page(
     *,
     fields: forms.Fields | None = None,
     hours: RhythmForm | None = None,
+    own: forms.OwnFields | None = None,
     problem: tuple[str, Any] = ("", ""),
     status: int = 200,
 ) -> HttpResponse:
@@ -130,6 +131,7 @@ def page(
         "ways": ways,
         "switches": _switches(follower, columns, places),
         "fields": fields,
+        "own": own or forms.OwnFields(follower=follower),  # shown by a fresh link only
         "hours": hours or RhythmForm(rhythm=rhythm),
         "zone": zone_of(follower).key,
         "silence": _silence(follower, rhythm, now),

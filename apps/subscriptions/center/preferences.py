@@ -30,7 +30,8 @@ from apps.subscriptions.wording import BAD_PAUSE
 @require_http_methods(["GET", "HEAD", "POST"])
 def preferences(request: HttpRequest, token: str) -> HttpResponse:
     """The page, and saving what was moved on it."""
-    follower = follower_of(read_link("preferences", token))
+    link = read_link("preferences", token)
+    follower = follower_of(link)
     if request.method != "POST":
         return page(request, token, follower)
     sent = posted(request)
@@ -38,8 +39,16 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
     hours = None
     if "rhythm_was" in sent:
         hours = RhythmForm(sent, rhythm=rhythm_of(follower))
-    if not fields.is_valid() or (hours and not hours.is_valid()):
-        return page(request, token, follower, fields=fields, hours=hours, status=400)
+    own = None
+    if "own" in sent and is_fresh(link, follower):
+        own = forms.OwnFields(sent, follower=follower)
+    # each is asked, so that all say what is wrong at once
+    valid = [form.is_valid() for form in (fields, hours, own) if form]
+    if not all(valid):
+        return page(request, token, follower, fields=fields, hours=hours, own=own, status=400)
+    moved = None
+    if own:
+        moved = own.moved()
     wishes = None
     if hours:
         wishes = hours.wishes()
@@ -48,6 +57,7 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
         follower=follower,
         words=Words(meant.cells, meant.mutes),
         fields=fields.moved(),
+        own=moved,
         wishes=wishes,
         proof=proof(request, follower, SOURCE),
     )

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from apps.followers.addresses import BadAddress, normalise
+from apps.followers.fields.inputs import Asked
 from apps.followers.models import Channel, SignUpForm
 from apps.followers.profile_fields import BadFollower
 from apps.followers.sign_up.ask import Answers, FormClosed, Place, TooManySignUps, sign_up
@@ -53,6 +54,9 @@ class JoinForm(forms.Form):
         self.choices = choices_of(row)
         self.fields["types"] = _Choices(required=False)
         for line in self.lines:
+            if line.custom:
+                self.fields[line.key] = Asked(line.custom, label=line.label, required=line.required)
+                continue
             widget = forms.TextInput(
                 {"class": "form-control", "autocomplete": _AUTOCOMPLETE.get(line.key, "off")}
             )
@@ -178,7 +182,7 @@ def _one_more_press(
     if _by_script(request):
         return _json({"state": "step", "step": step})
     kept = [("email", form.cleaned_data["email"])]
-    kept += [(line.key, form.cleaned_data[line.key]) for line in form.lines]
+    kept += [(line.key, text) for line in form.lines for text in sent.getlist(line.key)]
     kept += [("types", each) for each in sent.getlist("types")]
     kept += [(name, sent[name]) for name in ("language", "hosted") if name in sent]
     return _page(request, row, "step", kept=kept, step=step, again="step" in sent)

@@ -7,7 +7,8 @@ from django.utils import translation
 
 from apps.content.render import pick_language
 from apps.followers.consent.matrix import words_of
-from apps.followers.models import NotificationType, SignUpForm
+from apps.followers.fields.fitting import KnownFields
+from apps.followers.models import CustomField, NotificationType, SignUpForm
 from apps.followers.sign_up.questions import read
 
 
@@ -18,6 +19,7 @@ class Line:
     key: str
     label: str
     required: bool
+    custom: CustomField | None = None  # that is asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +41,13 @@ def texts_of(form: SignUpForm, language: str) -> dict[str, str]:
 def lines_of(form: SignUpForm) -> list[Line]:
     language = translation.get_language()
     fallback = settings.LANGUAGE_CODE
-    return [
-        Line(each.key, each.label(language, fallback), each.required)
-        for each in read(form.questions)
-    ]
+    fields = KnownFields()
+    lines = []
+    for each in read(form.questions):
+        custom = fields.by_key.get(each.key)
+        label = each.label(language, fallback, custom)
+        lines.append(Line(each.key, label, each.required, custom))
+    return lines
 
 
 def choices_of(form: SignUpForm) -> list[Choice]:

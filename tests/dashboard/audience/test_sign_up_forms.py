@@ -12,6 +12,7 @@ from apps.followers.models import ConsentWording, SignUp, SignUpForm
 from apps.followers.sign_up import edit, questions
 from apps.followers.sign_up.edit import BadForm, FormValues, change_form
 from apps.followers.sign_up.questions import BadQuestion, Question
+from tests.followers.fields.world import make_field
 from tests.make import TESTER, make_staff, make_type
 from tests.subscriptions.sign_up.world import TEXTS, asked, link_of, make_form
 
@@ -138,3 +139,18 @@ def test_a_viewer_sees_forms_and_changes_none(client: Client, db: None) -> None:
     assert client.get("/sign-up-forms/letters/").status_code == 200
     for path in ("add/", "letters/edit/"):
         assert client.get(f"/sign-up-forms/{path}").status_code == 403
+
+
+def test_a_custom_field_is_asked_by_its_label_and_written_into_the_snippet(
+    editor: Client,
+) -> None:
+    make_type("news", default_channels=[])
+    field = make_field(labels={"en": "Plan"})
+    editor.post("/sign-up-forms/add/", TYPED | {f"ask_field-{field.pk}": "required"})
+    form = SignUpForm.objects.get()
+    assert form.questions[1] == {"key": "plan", "required": True, "labels": {}}
+    snippet = editor.get("/sign-up-forms/letters/").context["snippet"]
+    assert '<select name="plan" required>' in snippet
+    assert '<option value="pro">Professional</option>' in snippet
+    shown = editor.get("/sign-up-forms/letters/edit/").context["form"]
+    assert shown[f"ask_field-{field.pk}"].value() == "required"

@@ -18,6 +18,7 @@ from apps.followers.models import Follower
 from apps.followers.people import address_claims, further_addresses
 from apps.subscriptions.claims.mail import link
 from tests import looks
+from tests.followers.fields.world import make_field
 from tests.make import TESTER, make_follower, make_type
 from tests.subscriptions.pages import fresh_path, preferences_path, unsubscribe_path, visit
 from tests.subscriptions.world import connect_browser, make_web_push
@@ -41,6 +42,8 @@ WRONG_HOURS = {
 def make_busy() -> Follower:
     """Somebody who said all that can be said."""
     now = timezone.now()
+    make_field(public=True)
+    make_field("makes", "choices", public=True)
     busy = make_follower(email="busy@example.com", phone="+4915112345678")
     wishes = Wishes(
         quiet={"0": ["22:00", "07:00"]}, cadence="weekly", paused_until=now + dt.timedelta(2)

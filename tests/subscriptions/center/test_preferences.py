@@ -17,6 +17,7 @@ from apps.followers.models import ChannelMute, ConsentRecord, Follower, Notifica
 from apps.followers.people.contacts import change_follower
 from apps.followers.people.profile import Profile
 from apps.lib import tokens
+from tests.followers.fields.world import make_field
 from tests.make import TESTER, make_follower, make_type
 from tests.subscriptions.pages import everything_stored, fresh_path, preferences_path, visit
 
@@ -453,5 +454,39 @@ def test_types_cost_no_extra_queries(
 ) -> None:
     for number in range(20):
         make_type(f"more-{number}")
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(14):
         client.get(preferences_path(anna))
+
+
+# ---- custom fields
+def test_a_follower_sees_and_changes_public_fields_and_takes_it_back(
+    client: Client, kinds: Any
+) -> None:
+    make_field(public=True)
+    make_field("makes", "choices", public=True)
+    make_field("shoes", "number")
+    selma = make_follower(email="s@example.com", metadata={"plan": "pro", "shoes": 3})
+    page = visit(client, fresh_path(selma))
+    assert "About you" in page.text
+    assert "Shoes" not in page.text
+    [plan] = [each for each in page.html.iter("select") if each.get("id", "").startswith("id_own")]
+    page.choose(plan.get("name"), "free")
+    names = {each.get("name") or "" for each in page.html.iter("input")}
+    [makes] = [name for name in names if name.startswith("own-") and not name.endswith("_was")]
+    done = page.flip(makes, "pro").press(SAVE)
+    selma.refresh_from_db()
+    assert selma.metadata == {"plan": "free", "shoes": 3, "makes": ["pro"]}
+    done.press(UNDO)
+    selma.refresh_from_db()
+    assert selma.metadata == {"plan": "pro", "shoes": 3}
+
+
+def test_a_forwarded_link_shows_no_field_and_changes_none(client: Client, kinds: Any) -> None:
+    field = make_field(public=True)
+    selma = make_follower(email="s@example.com", metadata={"plan": "pro"})
+    page = visit(client, preferences_path(selma))
+    assert "What we know of you is shown to nobody but you" in page.text
+    assert "Professional" not in page.text
+    page.press(SAVE, own="1", **{f"own-{field.pk}": "free", f"own-{field.pk}_was": '"pro"'})
+    selma.refresh_from_db()
+    assert selma.metadata == {"plan": "pro"}

@@ -14,6 +14,7 @@ from apps.followers.sign_up import ask
 from apps.followers.sign_up.questions import Question
 from apps.subscriptions.sign_up import work
 from apps.subscriptions.sign_up.words import ink_on
+from tests.followers.fields.world import make_field
 from tests.make import make_type
 from tests.subscriptions.pages import everything_stored, visit
 from tests.subscriptions.sign_up.world import fill_in, make_form, solved
@@ -180,3 +181,26 @@ def test_a_closed_form_says_so_and_an_unknown_one_is_not_there(client: Client, d
 def test_the_buttons_words_can_be_read_on_any_colour() -> None:
     assert ink_on("#ffe000") == "#000000"
     assert ink_on("#003366") == "#ffffff"
+
+
+def test_a_custom_field_is_asked_in_its_way_and_judged(client: Client, db: None) -> None:
+    make_field(labels={"en": "Plan", "ru": "Тариф"})
+    make_field("makes", "choices")
+    make_field("born", "date")
+    asked = [Question("plan", required=True), Question("makes"), Question("born")]
+    make_form(questions=asked)
+    russian = client.get("/p/join/letters/", headers={"Accept-Language": "ru"}).content.decode()
+    assert "Тариф" in russian
+    assert ">Профи</option>" in russian
+    assert 'name="born"' in russian
+    refused = fill_in(client, email="ida@example.com", plan="", born="31.2.2026")
+    page = refused.content.decode()
+    assert refused.status_code == 400
+    assert "Please fill this in." in page
+    assert "Born: write a date such as 2026-05-31." in page
+    made = fill_in(
+        client, email="ida@example.com", plan="pro", makes=["free", "pro"], born="1990-05-31"
+    )
+    assert made.status_code == 200
+    kept = {"plan": "pro", "makes": ["pro", "free"], "born": "1990-05-31"}
+    assert SignUp.objects.get().answers == kept
