@@ -89,6 +89,7 @@ def send_mails(count: int) -> list[EmailMessage]:
 
     from apps.followers.sign_up.ask import Answers, Place, sign_up
     from apps.lib.queue.lanes import Lane
+    from apps.notifications.models import ProviderAccount
     from apps.notifications.sending.sender import send_lane
     from apps.subscriptions.sign_up import mail
     from tests.make import make_follower, make_type
@@ -98,6 +99,8 @@ def send_mails(count: int) -> list[EmailMessage]:
     from tests.subscriptions.sign_up.world import make_form
 
     asked = count // 5
+    # a fresh site's own account leads to a mailbox that does not run here
+    ProviderAccount.objects.update(enabled=False)
     with Receiver() as receiver:
         make_accounts(receiver)
         form = make_form()
