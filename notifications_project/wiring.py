@@ -40,6 +40,7 @@ EVENT_SUBSCRIBERS = {
     "follower.changed": ["apps.notifications.decide.reconsider.rouse"],
     "follower.signed_up": ["apps.campaigns.welcome.on_signed_up"],
     "follower.unsubscribed": [STOPPED],
+    "follower.erased": ["apps.notifications.books.erased.on_erased", STOPPED],
     "preferences.changed": [STOPPED],
     "address.suppressed": [STOPPED],
     "device.gone": [STOPPED],
@@ -85,6 +86,7 @@ SCHEDULES = {
     "exports to go on": ("apps.followers.exports.write.resume_stalled", 10),
     "exports due": ("apps.followers.exports.due.start_due", 10),
     "exports to store": ("apps.followers.exports.store.announce_due", 10),
+    "erasures to go on": ("apps.followers.privacy.remove.resume_stalled", 10),
     "exports to forget": ("apps.followers.exports.write.forget_old", 600),
 }
 
@@ -110,6 +112,40 @@ ENCRYPTED = {
     "answers of the API": ("api.IdempotentCall", "answer", ()),
     "exports": ("followers.ExportChunk", "body", ()),
     "stores of exports": ("followers.ExportSchedule", "settings", ()),
+    "erasures": ("followers.Erasure", "person", ()),
+    "marks of erased people": ("followers.TombstoneKey", "key", ()),
+}
+
+# Take away what an app has of somebody who is erased, in the transaction in which their rows go:
+# each is called with `person=` and `now=`, the audit log last, when it is known what was theirs.
+ERASES = [
+    "apps.notifications.books.erased.forget",
+    "apps.inbox.erased.forget",
+    "apps.accounts.erased.forget",
+]
+
+# Where others may have written about somebody who is erased: the columns in which their addresses
+# are masked, or what takes them out of a row (followers/privacy/search.py). A test asks of
+# every other table with words why it is not here.
+SEARCHED = {
+    "accounts.AuditEntry": "apps.accounts.erased.clear",
+    "campaigns.Campaign": ["audience"],
+    "campaigns.Event": ["data", "dedup_key"],
+    "campaigns.EventOutcome": ["because"],
+    "campaigns.Occurrence": ["audience", "problem"],
+    "campaigns.Recurring": ["audience"],
+    "campaigns.Run": ["audience"],
+    "campaigns.Segment": ["rules"],
+    "followers.Export": ["asked", "error"],
+    "followers.ExportSchedule": ["asked", "error"],
+    "followers.Import": ["error"],
+    "followers.ImportProblem": "apps.followers.privacy.search.clear_problem",
+    "followers.Shipment": ["error"],
+    "followers.Suppression": ["note"],
+    "notifications.ProviderAccount": ["last_error", "trouble"],
+    "notifications.SlowDomain": ["said"],
+    "api.IdempotentCall": "apps.api.idempotency.clear",
+    "followers.ExportChunk": "apps.followers.privacy.search.clear_chunk",
 }
 
 # Names the custom fields of followers, which templates may show: keys of `follower.metadata`.

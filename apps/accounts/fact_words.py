@@ -26,6 +26,7 @@ SENTENCE_WORDS: dict[str, str | Promise] = {
     Kind.FOLLOWER_LINKS_REVOKED: _("Follower links revoked"),
     Kind.FOLLOWER_UNSUBSCRIBED: _("Follower unsubscribed"),
     Kind.FOLLOWER_SIGNED_UP: _("Follower signed up"),
+    Kind.FOLLOWER_ERASED: _("Follower erased"),
     Kind.FOLLOWER_TAGGED: _("Follower tagged"),
     Kind.FOLLOWER_UNTAGGED: _("Follower untagged"),
     Kind.TAG_CREATED: _("Tag created"),

@@ -9,13 +9,14 @@ from axes.handlers.database import AxesDatabaseHandler
 from axes.helpers import get_client_username
 from axes.models import AccessAttempt
 from django.conf import settings
+from django.contrib.auth import authenticate
 from django.db import transaction
 from django.db.models import Q, Sum
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from apps.accounts.actors import of_user
+from apps.accounts.actors import of_user, user_of
 from apps.accounts.models import AuditEntry, User
 from apps.lib.actor import Actor, ActorKind
 from apps.lib.facts import Kind, Subject, tell
@@ -80,6 +81,12 @@ def source(request: HttpRequest) -> str | None:
             return str(address.ipv4_mapped)
         return str(ipaddress.ip_network((address, 64), strict=False).network_address)
     return text
+
+
+def knows_password(request: HttpRequest, password: str) -> bool:
+    """Whether this is the user's password. A wrong one counts as at the log-in page."""
+    name = user_of(request).get_username()
+    return authenticate(request, username=name, password=password) is not None
 
 
 # ------------------------------------------------------------------ facts

@@ -74,7 +74,9 @@ class ApiKey(models.Model):
 
 
 class AuditEntry(models.Model):
-    """One fact as it happened. Append-only: nothing in the product changes or deletes a row."""
+    """One fact as it happened. Append-only: nothing in the product changes or deletes a row, but
+    that who was erased is taken out of it (accounts/erased.py).
+    """
 
     at = models.DateTimeField()
     kind = models.CharField(max_length=40)

@@ -36,6 +36,7 @@ class Scope(StrEnum):
 
     FOLLOWERS_READ = "followers:read"
     FOLLOWERS_WRITE = "followers:write"
+    FOLLOWERS_ERASE = "followers:erase"
     CONTENT_READ = "content:read"
     CONTENT_WRITE = "content:write"
     CAMPAIGNS_READ = "campaigns:read"
@@ -54,7 +55,7 @@ SCOPES_BY_CAPABILITY = {
     },
     Capability.EDIT: {Scope.FOLLOWERS_WRITE, Scope.CONTENT_WRITE, Scope.CAMPAIGNS_WRITE},
     Capability.SEND: {Scope.CAMPAIGNS_SEND, Scope.NOTIFICATIONS_WRITE},
-    Capability.ADMINISTER: set(),
+    Capability.ADMINISTER: {Scope.FOLLOWERS_ERASE},
 }
 
 # Each role has the capability in its place and those before it.

@@ -14,7 +14,7 @@ the same key may try again.
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
@@ -29,6 +29,7 @@ from apps.api.auth import caller_of
 from apps.api.models import IdempotentCall
 from apps.api.refusals import KEY_META, BadIdempotencyKey, KeyReused, StillRunning
 from apps.lib.crypto import decrypt, encrypt
+from apps.lib.erasing.person import Person
 from apps.lib.sql.compiled_query import Kept
 from apps.lib.sql.prepared import NO_WAIT, run_prepared
 
@@ -97,6 +98,21 @@ def forget(*, now: dt.datetime) -> None:
     IdempotentCall.objects.filter(
         created_at__lt=now - dt.timedelta(hours=settings.IDEMPOTENCY_HOURS)
     ).delete()
+
+
+def clear(row: IdempotentCall, person: Person) -> Sequence[str]:
+    """Take somebody who is erased out of an answer; names the columns that changed."""
+    text = ""
+    if row.answer:
+        text = decrypt(row.answer)
+    if not text:
+        return []
+    before = json.loads(text)
+    after = person.emptied(before)
+    if after == before:
+        return []
+    row.answer = encrypt(json.dumps(after))
+    return ["answer"]
 
 
 def scope_of(*, caller: str, method: str, path: str, key: str) -> str:

@@ -4,6 +4,7 @@ from django.urls import URLPattern
 
 from apps.dashboard.administer import api_keys, auth, channels, staff
 from apps.dashboard.audience import (
+    erase,
     export_schedules,
     exports,
     fields,
@@ -37,6 +38,7 @@ urlpatterns: list[URLPattern] = [
     *auth.urlpatterns,
     *campaigns.urlpatterns,
     *followers.urlpatterns,
+    *erase.urlpatterns,
     *forecasts.urlpatterns,
     *imports.urlpatterns,
     *export_schedules.urlpatterns,

@@ -33,6 +33,7 @@ class Kind(StrEnum):
     FOLLOWER_UNSUBSCRIBED = "follower.unsubscribed"  # global opt-out of everything commercial
     # through a form, the address confirmed; data has the form and what was chosen
     FOLLOWER_SIGNED_UP = "follower.signed_up"
+    FOLLOWER_ERASED = "follower.erased"  # all that is theirs goes, and nobody adds them again
     FOLLOWER_TAGGED = "follower.tagged"
     FOLLOWER_UNTAGGED = "follower.untagged"
     TAG_CREATED = "tag.created"

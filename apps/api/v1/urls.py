@@ -11,6 +11,7 @@ from apps.api.v1.audience import (
     addresses,
     delivery_preferences,
     devices,
+    erasures,
     exports,
     fields,
     followers,
@@ -60,6 +61,7 @@ register_converter(IdConverter, "id")
 register_converter(TextConverter, "text")
 VIEWS: dict[str, type[APIView]] = {
     "exports": exports.Exports,
+    "erasures/<id:id>": erasures.OneErasure,
     "exports/<id:id>": exports.OneExport,
     "exports/<id:id>/pages/<int:number>": exports.ExportRows,
     "followers": followers.Followers,

@@ -6,7 +6,7 @@ from crispy_forms.helper import FormHelper
 from django import forms
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import authenticate, update_session_auth_hash, views
+from django.contrib.auth import update_session_auth_hash, views
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -17,7 +17,7 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.actors import staff_actor, user_of
-from apps.accounts.log_in import came_in
+from apps.accounts.log_in import came_in, knows_password
 from apps.accounts.permissions import Capability, requires, speak_to
 from apps.accounts.staff import BadStaff, StaffValues, change_staff
 from apps.dashboard.shell.forms import ZoneField, plain_helper
@@ -41,12 +41,6 @@ login = Door.as_view(
     authentication_form=LoginForm,
     redirect_authenticated_user=True,
 )
-
-
-def knows_password(request: HttpRequest, password: str) -> bool:
-    """Whether this is the user's password. A wrong one counts as at the log-in page."""
-    name = user_of(request).get_username()
-    return authenticate(request, username=name, password=password) is not None
 
 
 class NewPasswordForm(PasswordChangeForm):

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from apps.followers.addresses import normalise
+from apps.followers.consent import tombstones
 from apps.followers.consent.record import Proof
 from apps.followers.models import (
     Address,
@@ -142,6 +143,12 @@ def states_of(channel: str, keys: Iterable[str]) -> dict[str, AddressState]:
         else:
             states[key] = AddressState.SUPPRESSED
     return states
+
+
+def is_suppressed(channel: str, key: str) -> bool:
+    """Whether nothing may be sent to an address, also by the word of somebody erased since."""
+    listed = Suppression.objects.filter(channel=channel, key=key)
+    return listed.exists() or tombstones.is_suppressed(channel, key)
 
 
 def _tell_of(

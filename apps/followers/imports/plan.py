@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.followers import profile_fields
 from apps.followers.addresses import CHANNEL_OF
+from apps.followers.consent import tombstones
 from apps.followers.consent.suppression import states_of
 from apps.followers.imports.columns import KEYS
 from apps.followers.imports.csv_file import CsvRow
@@ -137,6 +138,7 @@ class Known:
     addresses: dict[tuple[int, str], list[Address]]
     tags: dict[int, set[str]]
     states: dict[tuple[str, str], AddressState]
+    erased: set[tuple[str, str]] = field(default_factory=set)  # keys, by their name
 
 
 def look_up(
@@ -176,7 +178,14 @@ def look_up(
     for name, channel in CHANNEL_OF.items():
         for key, state in states_of(channel, keys[name]).items():
             states[name, key] = state
-    return Known(owners, addresses, tags, states)
+    return Known(owners, addresses, tags, states, _erased(keys))
+
+
+def _erased(keys: Mapping[str, Sequence[str]]) -> set[tuple[str, str]]:
+    """Find the keys of people who were erased: {(name of the key, key)}."""
+    names = {CHANNEL_OF.get(name, name): name for name in KEYS}
+    named = [(CHANNEL_OF.get(name, name), key) for name in KEYS for key in keys[name]]
+    return {(names[kind], key) for kind, key in tombstones.among(named)}
 
 
 def holders_of(keys: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], int]:
@@ -227,8 +236,25 @@ def decide_slice(
     how = decide
     if options.do_not_contact:
         how = decide_to_suppress
-    decided = [how(person, row.cells, known, memory, options) for row, person in people]
+    decided = []
+    for row, person in people:
+        if _is_erased(person, known):
+            decided.append(_refuse_erased(person))
+        else:
+            decided.append(how(person, row.cells, known, memory, options))
     return sorted([*decided, *refused], key=attrgetter("line"))
+
+
+def _is_erased(person: ImportedPerson, known: Known) -> bool:
+    named = {*person.keys.items(), *((place.field, place.key) for place in person.more)}
+    return not named.isdisjoint(known.erased)
+
+
+def _refuse_erased(person: ImportedPerson) -> RowDecision:
+    """Refuse a row about somebody who was erased, and keep nothing of it."""
+    said = tombstones.told()
+    why = Problem("erased", said)
+    return RowDecision(person.line, Action.REFUSED, [], said, why=why)
 
 
 def decide(

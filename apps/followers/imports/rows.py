@@ -402,6 +402,7 @@ _SORTS = {
     "cells": _("Number of cells"),
     "quotation_marks": _("Quotation marks"),
     "twice": _("Twice in the file"),
+    "erased": _("Erased, and not added again"),
 }
 
 

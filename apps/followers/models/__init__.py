@@ -33,6 +33,7 @@ from apps.followers.models.people import (
     Tagging,
     Webhook,
 )
+from apps.followers.models.privacy import Erasure, ErasureState, Tombstone, TombstoneKey
 from apps.followers.models.sign_up import (
     ConsentWording,
     HeldBecause,
@@ -55,6 +56,8 @@ __all__ = [
     "CustomField",
     "DigestCadence",
     "DoubtPolicy",
+    "Erasure",
+    "ErasureState",
     "Export",
     "ExportChunk",
     "ExportEvery",
@@ -82,6 +85,8 @@ __all__ = [
     "SuppressionReason",
     "Tag",
     "Tagging",
+    "Tombstone",
+    "TombstoneKey",
     "Webhook",
     "channel_of_address",
 ]

@@ -9,14 +9,15 @@ from django.db import transaction
 from django.utils.translation import gettext
 
 from apps.followers.addresses import normalise
+from apps.followers.consent import tombstones
 from apps.followers.consent.record import Proof, locked
+from apps.followers.consent.suppression import is_suppressed
 from apps.followers.models import (
     Address,
     AddressClaim,
     AddressState,
     Channel,
     Follower,
-    Suppression,
 )
 from apps.followers.people import further_addresses
 from apps.lib.facts import Kind
@@ -84,7 +85,7 @@ def to_mail(*, claim_id: int, now: dt.datetime) -> AddressClaim | None:
     """
     rows = AddressClaim.objects.filter(pk=claim_id, mailed_at=None, failed_at=None)
     claim = rows.select_related("follower").first()
-    if claim and Suppression.objects.filter(channel=Channel.EMAIL, key=claim.key).exists():
+    if claim and is_suppressed(Channel.EMAIL, claim.key):
         mailed(claim=claim, taken=False, now=now)
         return None
     return claim
@@ -121,6 +122,7 @@ def confirm(*, claim: AddressClaim, proof: Proof) -> AddressClaim:
         row = AddressClaim.objects.select_for_update().get(pk=claim.pk)
         if row.confirmed_at:
             return row
+        tombstones.lift(Channel.EMAIL, row.key)  # whoever was erased says this themselves
         address = further_addresses.create_address(
             follower=follower,
             channel=Channel.EMAIL,

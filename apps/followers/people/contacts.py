@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.followers import profile_fields
 from apps.followers.addresses import CHANNEL_OF
-from apps.followers.consent import acts
+from apps.followers.consent import acts, tombstones
 from apps.followers.consent.record import Proof
 from apps.followers.consent.suppression import states_of
 from apps.followers.fields.fitting import KnownFields
@@ -134,11 +134,12 @@ def add_follower(*, values: Profile, subscribed: bool = True, proof: Proof) -> F
 
     No address at all is fine: in-app reaches anyone. Tags are made when missing, metadata that is
     None is left out. A suppressed address keeps its state. `proof` says where the consent came
-    from. Raises BadAddress, AddressTaken, ExternalIdTaken, UnknownZone, BadFollower.
+    from. Raises BadAddress, AddressTaken, ExternalIdTaken, UnknownZone, BadFollower, Erased.
     """
     new = newcomer(values=values, subscribed=subscribed, now=proof.now)
     follower = new.row
     with transaction.atomic():
+        tombstones.refuse(named_by(new.places, follower.external_id))
         _store(new, AddressState.ACTIVE, proof.now)
         proof.record(follower, new.act, {"all": True})
         for fact in new.facts(proof):
@@ -193,6 +194,7 @@ def change_follower(
             columns["metadata"] = values.metadata_over(follower.metadata)
         with _clear_conflicts(taken, columns.get("external_id"), but=follower):
             before, after = set_columns(follower, columns)
+            tombstones.refuse(named_by(taken, after.get("external_id")))
             touched = {*columns, *after, "updated_at"}
             for field, place in places.items():
                 old = _replace_address(follower, CHANNEL_OF[field], place, now)
@@ -211,6 +213,14 @@ def change_follower(
         if names is not None:
             set_tags(follower=follower, names=names, by=by, now=now)
     return follower
+
+
+def named_by(places: Mapping[str, Place], external_id: str | None) -> list[tombstones.Named]:
+    """List what somebody is known by, as tombstones have it."""
+    named: list[tombstones.Named] = [(CHANNEL_OF[field], key) for field, (_, key) in places.items()]
+    if external_id:
+        named.append((tombstones.EXTERNAL_ID, external_id))
+    return named
 
 
 def set_columns(

@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext
 
 from apps.followers.addresses import BadAddress, normalise
+from apps.followers.consent import tombstones
 from apps.followers.consent.suppression import states_of
 from apps.followers.models import EVERYWHERE, Address, AddressState, Channel, Follower
 from apps.followers.people.contacts import AddressTaken
@@ -31,7 +32,7 @@ def create_address(
     from now on.
 
     One that the follower has already is taken as it is. A suppressed address starts suppressed.
-    Raises BadAddress, AddressTaken.
+    Raises BadAddress, AddressTaken, Erased.
     """
     kind = Channel(channel)
     value, key = normalise(kind, value)
@@ -46,6 +47,7 @@ def create_address(
 
 
 def _created(row: Follower, kind: Channel, value: str, key: str, now: dt.datetime) -> Address:
+    tombstones.refuse([(kind, key)])
     state = states_of(kind, [key]).get(key, AddressState.ACTIVE)
     has_primary = row.addresses.filter(channel=kind, primary=True).exists()
     try:

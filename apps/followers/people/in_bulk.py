@@ -12,11 +12,12 @@ from django.db.models import prefetch_related_objects
 from django.utils.translation import gettext
 
 from apps.followers.addresses import CHANNEL_OF
+from apps.followers.consent import tombstones
 from apps.followers.consent.record import Proof
 from apps.followers.consent.suppression import states_of
 from apps.followers.fields.fitting import KnownFields
 from apps.followers.models import Address, AddressState, ConsentRecord, Follower
-from apps.followers.people.contacts import Newcomer, set_columns
+from apps.followers.people.contacts import Newcomer, named_by, set_columns
 from apps.followers.people.profile import Profile
 from apps.followers.people.tagging import tag_each
 from apps.followers.profile_fields import BadFollower
@@ -37,10 +38,13 @@ class AddedMeanwhile(BadFollower):
 def add_followers(*, newcomers: Sequence[Newcomer], proof: Proof) -> None:
     """Add all of them, each as `add_follower` would; their rows are stored then.
 
-    No two of them may have an address or an external id in common. Raises AddedMeanwhile.
+    No two of them may have an address or an external id in common. Raises AddedMeanwhile, Erased.
     """
     rows = [new.row for new in newcomers]
     with transaction.atomic():
+        tombstones.refuse(
+            each for new in newcomers for each in named_by(new.places, new.row.external_id)
+        )
         try:
             with transaction.atomic():
                 Follower.objects.bulk_create(rows)

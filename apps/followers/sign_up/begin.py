@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from apps.followers.consent.record import Proof, locked
+from apps.followers.consent.suppression import is_suppressed
 from apps.followers.models import (
     Address,
     Channel,
@@ -13,7 +14,6 @@ from apps.followers.models import (
     HeldBecause,
     SignUp,
     SignUpState,
-    Suppression,
 )
 from apps.followers.people import contacts
 from apps.followers.people.profile import Profile
@@ -59,7 +59,7 @@ def begin(*, sign_up_id: int, now: dt.datetime) -> SignUp | None:
         row.follower = _follower(row, now)
         # two sign-ups for one address at once see each other's mail
         locked(row.follower)
-        if Suppression.objects.filter(channel=Channel.EMAIL, key=row.key).exists():
+        if is_suppressed(Channel.EMAIL, row.key):
             _hold(row, HeldBecause.SUPPRESSED)
             return None
         row.mail_at = mail_moment(_before(row), now=now)

@@ -5,7 +5,7 @@ import datetime as dt
 from django.db import transaction
 from django.utils.translation import gettext
 
-from apps.followers.consent import acts
+from apps.followers.consent import acts, tombstones
 from apps.followers.consent.matrix import Key, always_on
 from apps.followers.consent.record import Proof, locked
 from apps.followers.models import (
@@ -111,6 +111,7 @@ def _confirm_address(follower: Follower, key: str, proof: Proof) -> None:
     if address.state == AddressState.UNCONFIRMED:
         address.state = AddressState.ACTIVE
     address.confirmed_at = proof.now
+    tombstones.lift(Channel.EMAIL, key)
     address.save(update_fields=["state", "confirmed_at"])
     about = {"channel": Channel.EMAIL.value, "address": address.value}
     proof.record(follower, "address_confirmed", about)

@@ -74,7 +74,10 @@ def report(*, told: Report, account: ProviderAccount, now: dt.datetime) -> bool:
         kind = EventKind.UNDELIVERED
         if told.arrived:
             kind = EventKind.DELIVERED
-        detail = {"said": told.said, "account": account.pk, "reason": row.reason}
+        said = told.said
+        if row.follower_id is None:  # who was erased since is not named again
+            said = ""
+        detail = {"said": said, "account": account.pk, "reason": row.reason}
         _, fresh = DeliveryEvent.objects.get_or_create(
             provider_event_id=f"{account.pk}:{told.event}"[:255],
             defaults={"delivery": row, "at": now, "kind": kind, "detail": detail},
@@ -88,7 +91,7 @@ def report(*, told: Report, account: ProviderAccount, now: dt.datetime) -> bool:
             deltas.update(fallback.reached(deliveries=[row.pk], now=now))
         else:
             fallback.advance(deliveries=[row.pk], now=now)
-            data = {"channel": row.channel, "reason": UNDELIVERED, "said": told.said}
+            data = {"channel": row.channel, "reason": UNDELIVERED, "said": said}
             tell(Kind.DELIVERY_FAILED, by=SYSTEM, now=now, about=row, data=data)
         tallies.shift(deltas)
     if was in _OPEN:

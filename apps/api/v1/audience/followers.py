@@ -16,16 +16,18 @@ from apps.api.document.typed import EmailText, PhoneText
 from apps.api.edited import Edited
 from apps.api.endpoint import Endpoint, FieldProblem, Strict, described, one
 from apps.api.errors import code_of, faults_of, flat
+from apps.api.v1.audience.erasures import ErasureOut
 from apps.api.v1.audience.tags import slugs, words_field
 from apps.followers import profile_fields
 from apps.followers.addresses import CHANNEL_OF, BadAddress, normalise
 from apps.followers.consent import acts
 from apps.followers.consent.record import Proof
-from apps.followers.models import Address, AddressState, Channel, Follower, Tag
+from apps.followers.models import Address, AddressState, Channel, Erasure, Follower, Tag
 from apps.followers.people import contacts, tagging
 from apps.followers.people import search as people_search
 from apps.followers.people.profile import Profile
 from apps.followers.people.revoke_links import revoke_links
+from apps.followers.privacy.erase import erase
 from apps.followers.profile_fields import BadFollower
 from apps.lib.ids import read_uid
 from apps.lib.refusals import UNFIT, Refused
@@ -351,7 +353,11 @@ def _taken(given: dict[str, Any], proof: Proof) -> dict[str, Any]:
 class OneFollower(Edited):
     """One follower."""
 
-    scopes = {"GET": Scope.FOLLOWERS_READ, "PATCH": Scope.FOLLOWERS_WRITE}
+    scopes = {
+        "GET": Scope.FOLLOWERS_READ,
+        "PATCH": Scope.FOLLOWERS_WRITE,
+        "DELETE": Scope.FOLLOWERS_ERASE,
+    }
     rows = Follower.objects.all()
 
     @described("Followers", "followers_get", "Get a follower", answer=FollowerOut, refuses=(404,))
@@ -378,6 +384,26 @@ class OneFollower(Edited):
         changes = Profile(**said)
         contacts.change_follower(follower=follower, values=changes, by=self.by, now=self.now)
         return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
+
+    @described(
+        "Followers",
+        "followers_erase",
+        "Erase a follower",
+        answer=ErasureOut,
+        status=202,
+        refuses=(404,),
+        details=(
+            "Nothing is sent to this person any more when this is answered; all that is theirs "
+            "goes in the background, and can't be brought back. No call and no import adds them "
+            "again: they come back by signing up themselves. Safe to repeat."
+        ),
+    )
+    def delete(self, request: Request, id: uuid.UUID) -> Response:
+        erasure = Erasure.objects.filter(follower=id).first()
+        if erasure is None:
+            follower = one(Follower.objects.all(), uid=id)
+            erasure = erase(follower=follower, by=self.by, now=self.now)
+        return Response(ErasureOut(erasure).data, status=202)
 
 
 @extend_schema_serializer(component_name="Why")

@@ -1,0 +1,119 @@
+"""Marks of people who were erased: a keyed hash of each address and external id, by which an
+import or a call that brings them is refused, and of which nobody can read who they were.
+"""
+
+import datetime as dt
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterable, Mapping
+
+from django.utils.translation import gettext
+
+from apps.followers.models import (
+    Erasure,
+    Follower,
+    Suppression,
+    SuppressionReason,
+    Tombstone,
+    TombstoneKey,
+)
+from apps.lib.crypto import decrypt, encrypt
+from apps.lib.refusals import RefusalKind, Refused
+
+EXTERNAL_ID = "external_id"
+Named = tuple[str, str]  # (channel or "external_id", key)
+
+
+class Erased(Refused):
+    """This person was erased, and nobody but they can come back."""
+
+    kind = RefusalKind.STATE
+
+
+def told() -> str:
+    """Say why somebody can't be added, and what can be done."""
+    return gettext(
+        "This person was erased and is not added again. They come back by signing up themselves."
+    )
+
+
+def put(*, erasure: Erasure, follower: Follower, now: dt.datetime) -> None:
+    """Mark all by which the follower is known. A suppressed address keeps that word."""
+    named = [(row.channel, row.key) for row in follower.addresses.all()]
+    if follower.external_id:
+        named.append((EXTERNAL_ID, follower.external_id))
+    marks = _hashes(named)
+    words: dict[Named, str] = {}
+    for channel, key in named:
+        rows = Suppression.objects.filter(channel=channel, key=key)
+        # an address that bounced is a network's guess, and no word of the person's
+        found = rows.exclude(reason=SuppressionReason.HARD_BOUNCE).first()
+        words[channel, key] = ""
+        if found:
+            words[channel, key] = found.reason
+    for each in named:
+        Tombstone.objects.update_or_create(
+            hashed=marks[each],
+            defaults={"erasure": erasure, "suppressed": words[each], "created_at": now},
+        )
+
+
+def among(named: Iterable[Named]) -> set[Named]:
+    """Tell which of these belong to somebody who was erased."""
+    asked = _hashes(named)
+    if not asked:
+        return set()
+    found = Tombstone.objects.filter(hashed__in=list(asked.values()))
+    marked = set(found.values_list("hashed", flat=True))
+    return {each for each, mark in asked.items() if mark in marked}
+
+
+def refuse(named: Iterable[Named]) -> None:
+    """Raise Erased where one of these belongs to somebody who was erased."""
+    for kind, _ in sorted(among(named)):
+        field = {"email": "email", "sms": "phone", EXTERNAL_ID: EXTERNAL_ID}.get(kind, kind)
+        raise Erased(told(), field=field)
+
+
+def is_suppressed(channel: str, key: str) -> bool:
+    """Whether somebody who was erased had stopped messages to this address before."""
+    marks = list(_hashes([(channel, key)]).values())
+    return Tombstone.objects.filter(hashed__in=marks).exclude(suppressed="").exists()
+
+
+def lift(channel: str, key: str) -> None:
+    """Take away all marks of whoever has this address: they came back by their own word."""
+    marks = list(_hashes([(channel, key)]).values())
+    mine = Tombstone.objects.filter(hashed__in=marks)
+    Tombstone.objects.filter(erasure__in=list(mine.values_list("erasure", flat=True))).delete()
+
+
+def _hashes(named: Iterable[Named]) -> dict[Named, str]:
+    """Hash each; {} as long as nobody was erased."""
+    secret = _key()
+    if secret is None:
+        return {}
+    return {
+        (kind, key): hmac.new(secret, f"{kind}\n{key}".encode(), hashlib.sha256).hexdigest()
+        for kind, key in named
+    }
+
+
+def make_key() -> None:
+    """Make the key of the site's tombstones, unless there is one."""
+    TombstoneKey.objects.get_or_create(pk=1, defaults={"key": encrypt(secrets.token_hex(32))})
+
+
+_opened: Mapping[str, bytes] = {}
+
+
+def _key() -> bytes | None:
+    """Open the key; None as long as nobody was erased. Raises Undecryptable."""
+    global _opened  # one key, opened once
+    stored = TombstoneKey.objects.values_list("key", flat=True).first()
+    if stored is None:
+        return None
+    if stored not in _opened:
+        _opened = {stored: bytes.fromhex(decrypt(stored))}
+    return _opened[stored]

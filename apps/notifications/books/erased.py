@@ -1,0 +1,70 @@
+"""Deliveries to somebody who is erased: what waits is cancelled, and what was sent keeps its place
+in the counts and loses its words.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+
+from django.db.models import Exists, OuterRef, Q
+
+from apps.followers.privacy.remove import NotYet
+from apps.lib.erasing.person import MASK, Person
+from apps.lib.facts import Fact
+from apps.notifications.books import tallies, transitions
+from apps.notifications.models import (
+    Delivery,
+    DeliveryEvent,
+    DeliveryStatus,
+    Engagement,
+    Notification,
+    Source,
+)
+
+_WAITING = (DeliveryStatus.PENDING, DeliveryStatus.HELD)
+# Theirs are the words of staff, which many have got.
+_OF_STAFF = (Source.CAMPAIGN, Source.RECURRING)
+
+
+def on_erased(facts: Sequence[Fact]) -> None:
+    """Subscriber: cancel what waits for somebody who is being erased."""
+    for fact in facts:
+        _cancel(Q(follower__uid=fact.about.id), fact.at)
+
+
+def forget(*, person: Person, now: dt.datetime) -> None:
+    """Take the words out of the person's deliveries. Raises NotYet while a sender holds one."""
+    mine = Delivery.objects.filter(follower=person.pk)
+    _cancel(Q(follower=person.pk), now)
+    if mine.filter(status=DeliveryStatus.QUEUED).exists():
+        raise NotYet
+    person.subjects["delivery"] = [str(uid) for uid in mine.values_list("uid", flat=True)]
+    DeliveryEvent.objects.filter(delivery__in=mine).update(detail={})
+    Engagement.objects.filter(delivery__in=mine).update(user_agent="")
+    _forget_notifications(person)
+    mine.update(data=None, error="", provider_id="")
+
+
+def _cancel(whose: Q, now: dt.datetime) -> None:
+    waiting = Delivery.objects.filter(whose, status__in=_WAITING)
+    touched = set(waiting.order_by().values_list("notification_id", flat=True).distinct())
+    while transitions.move(waiting, DeliveryStatus.CANCELLED, finished_at=now):
+        pass
+    tallies.finish_all_done(sorted(touched), now=now)
+
+
+def _forget_notifications(person: Person) -> None:
+    """Empty what was told to this person alone; take their addresses out of what others got too."""
+    mine = Delivery.objects.filter(notification=OuterRef("pk"), follower=person.pk)
+    of_others = Delivery.objects.filter(
+        Q(follower__isnull=True) | ~Q(follower=person.pk), notification=OuterRef("pk")
+    )
+    told = Notification.objects.filter(Exists(mine)).order_by()
+    told.filter(~Exists(of_others)).exclude(source__in=_OF_STAFF).update(
+        data={}, dedup_key=None, throttle_key=""
+    )
+    shared = told.exclude(data={}, dedup_key=None)
+    for row in shared.only("data", "dedup_key").iterator(chunk_size=500):
+        data = person.masked(row.data)
+        key = person.masked(row.dedup_key, f"{MASK} {row.pk}")
+        if (data, key) != (row.data, row.dedup_key):
+            Notification.objects.filter(pk=row.pk).update(data=data, dedup_key=key)
