@@ -1,4 +1,4 @@
-"""Greet whoever signed up through a form, once."""
+"""Greet whoever signed up, through a form or in a file of sign-ups, once."""
 
 import logging
 from collections.abc import Sequence
@@ -12,16 +12,25 @@ log = logging.getLogger("carillon.campaigns")
 
 
 def on_signed_up(facts: Sequence[Fact]) -> None:
-    """Send the form's welcome to each who joined, in the transaction in which they do.
+    """Send the welcome of the form or the import to each who joined, in the transaction in which
+    they do.
 
-    Somebody whom the same welcome reached before, through whatever form, is not greeted again.
+    Somebody whom the same welcome reached before, in whatever way, is not greeted again.
     """
     for fact in facts:
-        form = SignUpForm.objects.filter(key=fact.data["form"]).select_related("welcome").first()
+        kind = _welcome_of(fact)
         follower = Follower.objects.filter(uid=fact.about.id).first()
-        if form is None or form.welcome is None or follower is None:
-            continue
-        _greet(follower, form.welcome, fact)
+        if kind and follower:
+            _greet(follower, kind, fact)
+
+
+def _welcome_of(fact: Fact) -> NotificationType | None:
+    if key := fact.data.get("welcome"):  # of an import
+        return NotificationType.objects.filter(key=key).first()
+    form = SignUpForm.objects.filter(key=fact.data["form"]).select_related("welcome").first()
+    if form is None:
+        return None
+    return form.welcome
 
 
 def _greet(follower: Follower, kind: NotificationType, fact: Fact) -> None:

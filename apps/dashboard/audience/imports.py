@@ -35,7 +35,14 @@ from apps.followers.imports.options import REFUSE, WITHOUT_PLUS
 from apps.followers.imports.preview import meaning_of, preview_of
 from apps.followers.imports.problems_file import problems_csv, problems_in_words
 from apps.followers.imports.upload import AlreadyStarted, read_again, start_upload
-from apps.followers.models import CustomField, Import, ImportProblem, ImportState
+from apps.followers.models import (
+    Channel,
+    CustomField,
+    Import,
+    ImportProblem,
+    ImportState,
+    NotificationType,
+)
 from apps.lib.refusals import Refused
 
 SHOWN = 15  # rows of the preview
@@ -171,6 +178,11 @@ class MappingForm(forms.Form):
         ],
         help_text=_("Some programs say it only in the name of the file."),
     )
+    welcome = forms.ChoiceField(
+        label=_("Are these sign-ups?"),
+        required=False,
+        help_text=_("Decides whether people who are new here get a welcome message."),
+    )
     country = forms.ChoiceField(
         label=_("Country of phone numbers without country code"),
         required=False,
@@ -211,6 +223,7 @@ class MappingForm(forms.Form):
         known = _countries(get_language() or "en")
         without = (WITHOUT_PLUS, gettext("They have a country code, but no plus sign"))
         offer(self, "country", [("", gettext("None")), without, *known])
+        offer(self, "welcome", _greetings())
         for name in ("do_not_contact", "standing", "country", "dates"):
             self.fields[name].initial = job.options.get(name)
         self.job = job
@@ -222,7 +235,7 @@ class MappingForm(forms.Form):
             self.fields[f"column-{number}"] = _target_field(column, target, own)
         self.helper = plain_helper()
         self.helper.layout = Layout(
-            "do_not_contact", "standing", "country", "dates", "tags", "update", "wording"
+            "do_not_contact", "standing", "welcome", "country", "dates", "tags", "update", "wording"
         )
 
     def column_fields(self) -> list[Any]:
@@ -241,7 +254,15 @@ class MappingForm(forms.Form):
     def options(self) -> dict[str, Any]:
         if not self.is_bound:
             return {}  # as it was suggested
-        names = ("update", "wording", "country", "do_not_contact", "standing", "dates")
+        names = (
+            "update",
+            "wording",
+            "country",
+            "do_not_contact",
+            "standing",
+            "dates",
+            "welcome",
+        )
         options = {name: self.cleaned_data[name] for name in names}
         options["tags"] = self.cleaned_data["tags"].split(",")
         options["values"] = self.values()
@@ -279,6 +300,16 @@ def _target_field(column: str, target: str, own: Sequence[tuple[str, str]]) -> f
     return forms.ChoiceField(
         label=column, choices=choices, initial=target, widget=small, required=False
     )
+
+
+def _greetings() -> list[tuple[str, str]]:
+    """Offer the message types that can greet people, by key; "" greets nobody."""
+    offered = [("", gettext("No, they are people we know already: greet nobody"))]
+    for kind in NotificationType.objects.filter(active=True, confirms=False):
+        if Channel.EMAIL in kind.channels:
+            said = gettext("Yes: send “{type}” to each who is new")
+            offered.append((kind.key, said.format(type=kind.name)))
+    return offered
 
 
 @cache

@@ -34,6 +34,10 @@ TARGETS = {
     SMS_OUT: _("Opted out of text messages (yes, no or a date)"),
     BOUNCED: _("Bounced (yes, no or a date)"),
     "subscribed_at": _("Sign-up date"),
+    "subscribed_ip": _("Network address at the sign-up"),
+    "confirmed_at": _("Confirmed on"),
+    "confirmed_ip": _("Network address at the confirmation"),
+    "wording": _("Consent text they saw"),
     OBJECT: _("Metadata (a JSON object)"),
 }
 KEYS = ("external_id", "email", "phone")  # what tells one person from another, in this order
@@ -67,14 +71,18 @@ _HEADINGS = {
     "tags": "tags tag labels groups теги тег метки метка группы",
     "subscribed_at": (
         "optintime optindate optinat subscribedat subscribedate subscribeddate subscriptiondate "
-        "signupdate signuptime signedupat confirmtime confirmedat dateadded addedtime addtime "
+        "signupdate signuptime signedupat dateadded addedtime addtime "
         "addedat createdat createdon created datecreated dateofsubscription registered "
         "registeredat anmeldedatum angemeldetam датаподписки датарегистрации датадобавления "
         "подписанс"
     ),
+    "subscribed_ip": "optinip signupip subscribedip ipsignup ipoptin ipaddress",
+    "confirmed_at": "confirmtime confirmedat confirmationtime confirmedon optinconfirmedat",
+    "confirmed_ip": "confirmip confirmedip confirmationip",
+    "wording": "consenttext consentwording gdprtext",
     OBJECT: "metadata",
     # what our own files have and an import does not read: of refused rows, and of exports
-    "ignore": "line problem followerid unsubscribedat",
+    "ignore": "line problem followerid",
 }
 # May be the id that the company gave, or one of the other program that nobody else knows. Only
 # where nothing else tells people apart it is taken for the first.
@@ -202,6 +210,15 @@ def into_fields(
         elif only_fields and target != own:
             found[column] = "ignore"
     return found
+
+
+def laid_over(guess: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
+    """Give the guess with a caller's own words on top; what they take is left free elsewhere."""
+    kept = {}
+    for column, target in guess.items():
+        if target in SHARED or target not in own.values():
+            kept[column] = target
+    return kept | dict(own)
 
 
 def as_metadata(column: str) -> str:

@@ -33,6 +33,7 @@ class Options:
     wording: str = ""  # which consent text the people in the file saw
     country: str = ""  # of phone numbers without country code, such as DE; or WITHOUT_PLUS
     do_not_contact: bool = False  # suppress each address of the file, and add nobody
+    welcome: str = ""  # key of the message type that greets who is new: these are sign-ups
     standing: str = ""  # what all people in the file are: one of MEANINGS, "" as its columns say
     dates: str = ""  # one of DATES
     # {column: {cell in small letters: what is read instead}}; "" reads nothing, REFUSE the cell
@@ -55,6 +56,7 @@ class Options:
             wording=str(options.get("wording", ""))[:40],
             country=_country(str(options.get("country", ""))),
             do_not_contact=bool(options.get("do_not_contact", False)),
+            welcome=str(options.get("welcome", ""))[:60],
             standing=_one_of("standing", options, ("", *MEANINGS)),
             dates=_one_of("dates", options, DATES),
             values=_values(options.get("values", {})),

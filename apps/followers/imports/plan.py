@@ -460,6 +460,8 @@ def _as_new(person: ImportedPerson) -> dict[str, tuple[Any, Any]]:
         after["addresses"] = [place.value for place in person.more]
     if person.subscribed_at and person.subscribes:
         after["subscribed_at"] = person.subscribed_at
+    if person.proof.confirmed_at:
+        after["confirmed_at"] = person.proof.confirmed_at
     if person.tags:
         after["tags"] = person.tags
     if person.metadata:

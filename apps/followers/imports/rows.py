@@ -6,10 +6,11 @@ cells, or that may say an opt-out in unknown words is refused.
 
 import csv
 import datetime as dt
+import ipaddress
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 from django.utils.translation import gettext, pgettext_lazy
@@ -29,11 +30,11 @@ from apps.followers.imports.columns import (
 )
 from apps.followers.imports.csv_file import CsvRow
 from apps.followers.imports.options import WITHOUT_PLUS, Options
-from apps.followers.imports.status_words import STATUS, Standing, standings
+from apps.followers.imports.status_words import OPTED_OUT, STATUS, Standing, standings
 from apps.followers.imports.words import language_names
 from apps.followers.imports.words.moments import moment
 from apps.followers.imports.words.systems import OBJECT
-from apps.followers.models import Channel, Import, SuppressionReason
+from apps.followers.models import Channel, Import, NotificationType, SuppressionReason
 from apps.followers.profile_fields import BadFollower
 from apps.lib.partial import merged
 from apps.lib.refusals import Refused
@@ -83,6 +84,7 @@ class Terms:
         columns = job.dialect["columns"]
         used = check_mapping(columns, mapping, job.dialect.get("may_say_out", ()))
         chosen = Options.read(job.options | dict(options or {}))
+        _check_welcome(chosen.welcome)
         if chosen.do_not_contact and not set(used.values()) & set(CHANNEL_OF):
             raise BadMapping(
                 gettext("A do-not-contact list needs a column of emails or phone numbers.")
@@ -96,12 +98,43 @@ class Terms:
         return cls(job.dialect["columns"], job.mapping, options, job.created_at)
 
 
+def _check_welcome(key: str) -> None:
+    if not key:
+        return
+    kind = NotificationType.objects.filter(key=key, active=True, confirms=False).first()
+    if kind is None or Channel.EMAIL not in kind.channels:
+        said = gettext("There is no message type {type!r} that could greet people by email.")
+        raise BadMapping(said.format(type=key))
+
+
 class Place(NamedTuple):
     """An address in a row: the field it belongs to, how people write it, what is compared."""
 
     field: str
     value: str
     key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProofThere:
+    """What the other program keeps as proof of what somebody said."""
+
+    subscribed_ip: str | None = None
+    confirmed_at: dt.datetime | None = None
+    confirmed_ip: str | None = None
+    unsubscribed_at: dt.datetime | None = None
+    wording: str | None = None
+
+    def as_json(self, subscribed_at: dt.datetime | None) -> dict[str, str]:
+        """Give what is known, as a consent record keeps it."""
+        said = asdict(self) | {"subscribed_at": subscribed_at}
+        found = {}
+        for name, value in said.items():
+            if isinstance(value, dt.datetime):
+                found[name] = value.isoformat()
+            elif value:
+                found[name] = str(value)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +150,7 @@ class ImportedPerson:
     standings: frozenset[Standing]  # what the columns about consent say
     subscribed_at: dt.datetime | None
     metadata: dict[str, Any]
+    proof: ProofThere = ProofThere()
     name_is_weak: bool = False  # made of one part: a name that is known is not replaced by it
     problems: tuple[Problem, ...] = ()
 
@@ -172,7 +206,8 @@ def read(row: CsvRow, terms: Terms) -> ImportedPerson:
     tags = said.tags(terms.options.tags)
     standings = said.standings(terms.options.standing)
     metadata = said.metadata(terms.fields)
-    signed_up = said.moment("subscribed_at", terms)
+    proof = said.proof(terms)
+    signed_up = said.moment("subscribed_at", terms) or proof.confirmed_at
     return ImportedPerson(
         line=row.line,
         keys=keys,
@@ -183,6 +218,7 @@ def read(row: CsvRow, terms: Terms) -> ImportedPerson:
         standings=standings,
         subscribed_at=signed_up,
         metadata=metadata,
+        proof=proof,
         name_is_weak=said.name_is_weak(),
         problems=tuple(said.problems),
     )
@@ -230,6 +266,24 @@ class _Said:
     def moment(self, target: str, terms: Terms) -> dt.datetime | None:
         first = terms.options.dates
         return self.read(target, lambda cell: moment(cell, now=terms.uploaded_at, first=first))
+
+    def proof(self, terms: Terms) -> ProofThere:
+        return ProofThere(
+            subscribed_ip=self.read("subscribed_ip", _network_address),
+            confirmed_at=self.moment("confirmed_at", terms),
+            confirmed_ip=self.read("confirmed_ip", _network_address),
+            unsubscribed_at=self.opted_out_at(terms),
+            wording=self.text("wording")[:40] or None,
+        )
+
+    def opted_out_at(self, terms: Terms) -> dt.datetime | None:
+        """Give the date that an opt-out column holds instead of a yes."""
+        for cell in self.cells.get(OPTED_OUT, []):
+            try:
+                return moment(cell, now=terms.uploaded_at, first=terms.options.dates)
+            except ValueError:
+                continue
+        return None
 
     def name(self) -> str | None:
         """Read the name: whole, or from its parts, or as it stands before an address."""
@@ -309,6 +363,10 @@ class _Said:
             else:
                 kept |= more
         return kept
+
+
+def _network_address(cell: str) -> str:
+    return str(ipaddress.ip_address(cell))
 
 
 def _object(cell: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.conf import settings
 
@@ -28,6 +28,7 @@ from apps.followers.models import (
 )
 from apps.followers.people.tagging import ensure_tags
 from apps.lib.actor import Actor
+from apps.lib.facts import Kind, tell_together
 
 _CELL = 10_000  # characters of a cell in the file of problems
 _BATCH = 250  # rows per CASE of bulk_update: longer ones cost more than they save
@@ -59,7 +60,18 @@ def write(
     leaving += [follower for row in decisions for follower in row.also_out]
     acts.unsubscribe_many(followers=leaving, proof=proof)
     _suppress(job, decisions, options, by, now)
+    if options.welcome:
+        _sign_up(created, job, options.welcome, proof)
     ImportProblem.objects.bulk_create(_problem(job, row) for row in decisions if row.problems)
+
+
+def _sign_up(
+    created: Sequence[tuple[RowDecision, Follower]], job: Import, welcome: str, proof: Proof
+) -> None:
+    """Tell that these people signed up: whoever greets them hears of it."""
+    about = {"import": str(job.uid), "welcome": welcome}
+    new = [follower for _, follower in created if follower.subscribed]
+    tell_together(proof.fact(Kind.FOLLOWER_SIGNED_UP, row, about) for row in new)
 
 
 def _problem(job: Import, row: RowDecision) -> ImportProblem:
@@ -104,19 +116,32 @@ def _create(people: Sequence[ImportedPerson], proof: Proof) -> list[Follower]:
     now = proof.now
     followers = Follower.objects.bulk_create(_new_follower(person, now) for person in people)
     wanted = []
+    confirmed = {}
     records = []
     further = []
     for follower, person in zip(followers, people, strict=True):
         wanted += [(follower, place) for place in person.places.values()]
         further += [(follower, place) for place in person.more]
+        if person.proof.confirmed_at:
+            confirmed[follower.pk] = person.proof.confirmed_at
         act = "unsubscribed"
         if follower.subscribed:
             act = "subscribed"
-        records.append(proof.written(follower, act, {"all": True}))
-    _add_addresses(wanted, now)
+        record = proof.written(follower, act, {"all": True})
+        _add_proof(record, person)
+        records.append(record)
+    _add_addresses(wanted, now, confirmed=confirmed)
     _add_addresses(further, now, primary=False)
     ConsentRecord.objects.bulk_create(records)
     return followers
+
+
+def _add_proof(record: ConsentRecord, person: ImportedPerson) -> None:
+    """Keep what the other program knew of how somebody came or left."""
+    if said := person.proof.as_json(person.subscribed_at):
+        record.scope = record.scope | {"said_elsewhere": said}
+    record.wording = person.proof.wording or record.wording
+    record.ip = person.proof.subscribed_ip or record.ip
 
 
 def _new_follower(person: ImportedPerson, now: dt.datetime) -> Follower:
@@ -128,7 +153,7 @@ def _new_follower(person: ImportedPerson, now: dt.datetime) -> Follower:
     if follower.subscribed:
         follower.subscribed_at = person.subscribed_at or now
     else:
-        follower.unsubscribed_at = now
+        follower.unsubscribed_at = person.proof.unsubscribed_at or now
     return follower
 
 
@@ -185,8 +210,13 @@ def _replace_addresses(wanted: Sequence[tuple[Follower, Place]], now: dt.datetim
 
 
 def _add_addresses(
-    wanted: Sequence[tuple[Follower, Place]], now: dt.datetime, *, primary: bool = True
+    wanted: Sequence[tuple[Follower, Place]],
+    now: dt.datetime,
+    *,
+    primary: bool = True,
+    confirmed: Mapping[int, dt.datetime] | None = None,
 ) -> None:
+    """Add addresses; `confirmed` says when followers, by primary key, confirmed their email."""
     states = _states(wanted)
     new = []
     for follower, place in wanted:
@@ -195,6 +225,8 @@ def _add_addresses(
         address.state = states.get((place.field, place.key), AddressState.ACTIVE)
         address.primary = primary
         address.created_at = now
+        if confirmed and place.field == "email":
+            address.confirmed_at = confirmed.get(follower.pk)
         new.append(address)
     Address.objects.bulk_create(new)
 

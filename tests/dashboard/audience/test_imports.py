@@ -6,6 +6,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from apps.followers.imports import run
 from apps.followers.models import Follower, Import
 from tests.dashboard.pages import as_role, page_of
+from tests.make import make_type
 
 FILE = (
     "Email,Name,City\nnew@example.com,New One,Oslo\nanna@example.com,Anna"
@@ -225,9 +226,11 @@ def test_a_word_about_consent_is_given_a_meaning_on_the_page(client, editor):
 
 
 def test_the_page_says_whose_export_it_is_and_what_all_of_it_are(client, editor):
+    make_type("welcome")
     head = "Email Address,OPTIN_TIME,MEMBER_RATING,LEID,EUID\na@example.com,,2,1,2\n"
     name = "nonsubscribed_email_audience_export.csv"
     url = upload(as_role(client, editor), head, name)["Location"]
     answer = client.get(url)
     assert "looks like an export of Mailchimp" in page_of(answer).text
     assert '<option value="unsubscribed" selected>' in answer.content.decode()
+    assert "Yes: send “Welcome” to each who is new" in page_of(answer).text

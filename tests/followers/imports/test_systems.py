@@ -12,8 +12,9 @@ from apps.followers.imports.columns import BadMapping
 from apps.followers.imports.preview import preview_of
 from apps.followers.imports.upload import start_upload
 from apps.followers.models import Follower, Import, ImportState, Suppression
+from apps.notifications.models import Notification, TypeTemplate
 from tests.followers.imports.world import counts, run_import, upload
-from tests.make import TESTER
+from tests.make import TESTER, make_template, make_type
 
 pytestmark = pytest.mark.django_db
 
@@ -299,3 +300,42 @@ def test_a_cell_that_is_no_json_object_costs_the_cell() -> None:
     job = run_import(content, {"email": "email", "metadata": "metadata"})
     assert (counts(job), job.incomplete) == ((2, 0, 0, 0), 2)
     assert "JSON object" in job.problems.all()[0].message
+
+
+# ---------------------------------------------------------------- proof and welcome
+def test_the_proof_of_the_other_system_is_kept_with_the_consent() -> None:
+    bring_in(MAILCHIMP, "subscribed.csv")
+    bring_in(MAILCHIMP_OUT, "unsubscribed.csv")
+    came = Follower.objects.get(addresses__key="in@x.example")
+    record = came.consent_records.get()
+    assert record.ip == "192.0.2.1"
+    assert record.scope == {
+        "all": True,
+        "said_elsewhere": {
+            "subscribed_at": "2023-05-01T10:00:00+00:00",
+            "subscribed_ip": "192.0.2.1",
+            "confirmed_at": "2023-05-01T10:05:00+00:00",
+            "confirmed_ip": "192.0.2.1",
+        },
+    }
+    assert str(came.addresses.get().confirmed_at) == "2023-05-01 10:05:00+00:00"
+    left = Follower.objects.get(addresses__key="out@x.example")
+    assert str(left.unsubscribed_at) == "2024-02-03 10:00:00+00:00"
+
+
+def test_only_who_is_new_in_a_file_of_sign_ups_is_greeted(anna: Follower) -> None:
+    TypeTemplate.objects.create(
+        notification_type=make_type("welcome"), template=make_template("welcome")
+    )
+    content = (
+        "email,status\nnew@x.example,active\nout@x.example,unsubscribed\nanna@example.com,active\n"
+    )
+    run_import(content.replace("x.example", "y.example"))
+    assert not Notification.objects.exists()
+    with pytest.raises(BadMapping, match="no message type 'cats'"):
+        run_import(content, welcome="cats")
+    run_import(content, welcome="welcome")
+    greeted = Follower.objects.get(addresses__key="new@x.example")
+    assert list(Notification.objects.values_list("dedup_key", flat=True)) == [
+        f"welcome-{greeted.uid}"
+    ]

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from apps.followers.imports import csv_file, run
-from apps.followers.imports.columns import SHARED, TARGETS, UNDECIDED, BadMapping
+from apps.followers.imports.columns import TARGETS, UNDECIDED, BadMapping, laid_over
 from apps.followers.imports.csv_file import BadFile, Reading
 from apps.followers.imports.encoding import ENCODINGS
 from apps.followers.imports.options import DATES, REFUSE
@@ -73,6 +73,12 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--dates", default="", choices=DATES, help="what stands first in 03/04/2023"
+        )
+        parser.add_argument(
+            "--welcome",
+            default="",
+            metavar="TYPE",
+            help="these are sign-ups: greet who is new with a message of this type",
         )
         parser.add_argument(
             "--standing",
@@ -158,7 +164,7 @@ def _chosen(options: dict[str, Any]) -> dict[str, Any]:
         "update": not options["keep_existing"],
         "do_not_contact": options["do_not_contact"],
     }
-    for name in ("country", "dates", "standing"):
+    for name in ("country", "dates", "standing", "welcome"):
         if options[name]:
             chosen[name] = options[name]
     values: dict[str, dict[str, str]] = {}
@@ -190,11 +196,7 @@ def _mapping(job: Import, pairs: list[str]) -> dict[str, str]:
         if not equals:
             raise BadMapping(f"--map {pair!r} is not COLUMN=FIELD, such as --map E-Mail=email.")
         own[column.strip()] = field.strip()
-    return {
-        column: field
-        for column, field in job.mapping.items()
-        if field in SHARED or field not in own.values()
-    } | own
+    return laid_over(job.mapping, own)
 
 
 def _show_mapping(out: Console, job: Import, mapping: dict[str, str]) -> None:
