@@ -26,7 +26,7 @@ Named = tuple[str, str]  # (channel or "external_id", key)
 
 
 class Erased(Refused):
-    """This person was erased, and nobody but they can come back."""
+    """Somebody was erased, and only their own sign-up brings them back."""
 
     kind = RefusalKind.STATE
 
