@@ -44,6 +44,8 @@ class Mail:
     # text and HTML as the lines that go over the wire, in place of `text` and `html`:
     # for a provider that takes them (Provider.takes_lines)
     lines: tuple[bytes, bytes] | None = None
+    # where bounces of this one mail go (VERP); "" for the sender's own address
+    return_path: str = ""
 
 
 @dataclass(frozen=True, slots=True)

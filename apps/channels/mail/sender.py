@@ -22,6 +22,17 @@ FROM = (
         "from_address", _("From address"), required=True, help=_("For example news@example.com")
     ),
 )
+BOUNCES = Setting(
+    "bounce_address",
+    _("Address for bounces"),
+    help=_(
+        "For example bounce@news.example.com, whose mail your server gives to manage.py"
+        " receive_mail; each message then has a return address of its own. Empty = bounces go to"
+        " the From address."
+    ),
+)
+# with + and a signed name behind it (64 octets in all, RFC 5321 4.5.3.1.1)
+LONGEST_BOUNCE_NAME = 15
 # RFC 5322 3.2.3: letters and signs that need no quotes, with dots between them
 _LOCAL = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII)
 _TWO = re.compile(r"[,;\s]|@[^@,;\s]*@")
@@ -69,3 +80,30 @@ def _sender(name: str, address: str) -> Sender:
         )
         raise BadSettings(said.format(address=address))
     return Sender(name, address)
+
+
+def bounce_address_of(settings: Mapping[str, Any]) -> tuple[str, str] | None:
+    """What stands before and after the name of a message in its return address;
+    None where bounces go to the sender. Raises BadSettings.
+    """
+    address = settings.get("bounce_address")
+    if not address:
+        return None
+    return _bounce_address(str(address).strip())
+
+
+@lru_cache(maxsize=64)  # every mail asks
+def _bounce_address(address: str) -> tuple[str, str]:
+    local, _, domain = address.rpartition("@")
+    try:
+        domain = ascii_host(domain)
+        ready = _LOCAL.fullmatch(local) is not None and "+" not in local
+    except BadHost:
+        ready = False
+    if not ready or len(local) > LONGEST_BOUNCE_NAME:
+        said = gettext(
+            "The address for bounces “{address}” can't be used: it needs a domain, and at most"
+            " {most} plain letters before the @, without a plus sign."
+        )
+        raise BadSettings(said.format(address=address, most=LONGEST_BOUNCE_NAME))
+    return f"{local}+", f"@{domain}"

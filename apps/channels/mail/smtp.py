@@ -20,7 +20,7 @@ from apps.channels.blame import Stage, refusal, used_up
 from apps.channels.contract import BadSettings, Flow, Outcome, Provider, Result, Session, Setting
 from apps.channels.mail.dkim import BadKey, Signer
 from apps.channels.mail.mime import BadHeader, as_bytes, envelope, needs_smtputf8
-from apps.channels.mail.sender import FROM, sender_of
+from apps.channels.mail.sender import BOUNCES, FROM, bounce_address_of, sender_of
 from apps.channels.mail.smtp_wire import Answer, CutShort, Unwilling, Wire, said
 from apps.channels.messages import Mail, Sender
 from apps.lib.network.host_name import BadHost, ascii_host
@@ -51,6 +51,7 @@ class Smtp(Provider):
         Setting("username", _("User name")),
         Setting("password", _("Password"), kind="secret"),
         *FROM,
+        BOUNCES,
         Setting("timeout", _("Seconds to wait for each answer"), kind="integer", default=60),
         Setting(
             "per_connection",
@@ -107,6 +108,7 @@ class Smtp(Provider):
             known = ", ".join(dict(SECURITY))
             raise BadSettings(said.format(given=settings["security"], known=known))
         sender = sender_of(settings)
+        bounce_address_of(settings)
         return SmtpSession(settings, _signer(settings, sender.domain))
 
     @classmethod
@@ -323,7 +325,7 @@ class SmtpSession(Session[Mail]):
             content = self._signer.sign(content)
         return _Letter(
             mail,
-            _return_path(mail.sender),
+            mail.return_path.encode() or _return_path(mail.sender),
             envelope(mail.to).encode(),
             content,
             needs_smtputf8(mail.to),

@@ -14,6 +14,7 @@ from apps.lib.ids import uuid7
 from apps.notifications.messages.site import own_site
 
 _PURPOSE = "stamp"
+_RETURN = "return"
 _PAYLOAD = Struct(">16s16sII")  # delivery, follower, notification type, version
 
 
@@ -68,6 +69,19 @@ def read_managing(token: str) -> Mark:
 def read_viewing(token: str) -> Mark:
     """Read the token of the link to a mail in a browser. Raises BadToken."""
     return _mark(tokens.read_three(_PURPOSE, token, tokens.Third.LAST))
+
+
+def return_name(delivery: UUID) -> str:
+    """A delivery's name in the return address of its mail: 48 characters, signed."""
+    return tokens.short(_RETURN, delivery.bytes)
+
+
+def read_return_name(name: str) -> UUID:
+    """The delivery that a return address names. Raises BadToken."""
+    payload = tokens.read_short(_RETURN, name)
+    if len(payload) != 16:
+        raise tokens.BadToken
+    return UUID(bytes=payload)
 
 
 def stamped_preferences_url(stamp: Stamp) -> str:

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from apps.channels.mail.sender import sender_of
+from apps.channels.mail.sender import bounce_address_of, sender_of
 from apps.channels.messages import (
     InAppMessage,
     Mail,
@@ -105,6 +105,9 @@ def message_of(
         bodies = "", ""
     sender = sender_of(account)
     domain = sender.domain
+    return_path = ""
+    if bounces := bounce_address_of(account):
+        return_path = links.return_name(row.uid).join(bounces)
     return Mail(
         delivery=row.uid,
         message_id=f"<{row.uid.hex}@{domain}>",
@@ -117,6 +120,7 @@ def message_of(
         lines=as_lines,
         headers=mail_headers(kind, domain=domain, group=str(notification.uid), unsubscribe=leave),
         sent_at=now,
+        return_path=return_path,
     )
 
 
@@ -181,11 +185,13 @@ def mail_headers(
     """The headers mailbox providers ask for. `group`: what complaints are counted by.
 
     List-Unsubscribe with List-Unsubscribe-Post (RFC 8058) on commercial mail only; List-Id (RFC
-    2919) names the message type; Auto-Submitted (RFC 3834) keeps vacation replies away.
+    2919) names the message type; Auto-Submitted (RFC 3834) keeps vacation replies away, and
+    X-Auto-Response-Suppress those of Exchange: not its bounces, which "All" would keep away too.
     """
     headers = {
         "List-Id": f"<{notification_type.key}.{domain}>",
         "Auto-Submitted": "auto-generated",
+        "X-Auto-Response-Suppress": "DR, RN, NRN, OOF, AutoReply",
         "Feedback-ID": f"{group}:{notification_type.key}:carillon",
     }
     if unsubscribe:

@@ -1,0 +1,156 @@
+"""A mail that comes back is booked on the message that it is about, once, and on its address."""
+
+import io
+import os
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from apps.channels.contract import BadSettings
+from apps.channels.mail.sender import bounce_address_of
+from apps.channels.returned.reading import Says
+from apps.followers.models import Address, Suppression
+from apps.notifications.models import Delivery, DeliveryEvent, Notification
+from apps.notifications.returns.receive import Received, receive
+from apps.notifications.sending.provider_reports import TooEarly
+from tests.channels.returned import letters
+from tests.make import make_follower, make_type
+from tests.notifications.world import drain, make_accounts, make_version, stands, tell
+from tests.receiver import Receiver
+
+
+class Sent(NamedTuple):
+    """A mail that Anna's server took."""
+
+    notification: Notification
+    to: str  # its return address
+    raw: str
+
+
+@pytest.fixture
+def sent(db: None) -> Iterator[Sent]:
+    anna = make_follower(name="Anna", email=letters.ANNA)
+    with Receiver() as receiver:
+        make_accounts(receiver, bounce_address="bounce@news.example.com")
+        notification = tell(make_type("news"), [anna], version=make_version())
+        drain()
+        [arrived] = receiver.arrived
+        yield Sent(notification, arrived.sender, arrived.raw)
+
+
+def came(raw: bytes, to: str = "") -> Received:
+    return receive(raw=raw, to=to, now=timezone.now())
+
+
+def listed() -> list[tuple[str, str]]:
+    return list(Suppression.objects.values_list("key", "reason"))
+
+
+HARD = letters.diagnosed("550 5.1.1 User unknown", "5.1.1")
+FULL = letters.diagnosed("552 5.2.2 Mailbox full", "5.2.2")
+
+
+def test_a_mail_has_a_return_address_of_its_own(sent: Sent) -> None:
+    local, _, domain = sent.to.partition("@")
+    assert (local[:7], len(local) <= 64, domain) == ("bounce+", True, "news.example.com")
+    assert "X-Auto-Response-Suppress: DR, RN, NRN, OOF, AutoReply" in sent.raw
+
+
+def test_a_hard_bounce_fails_the_message_and_stops_the_address_once(sent: Sent) -> None:
+    changed = [came(HARD, sent.to).changed for _ in range(3)]
+    assert changed == [True, False, False]
+    assert stands(sent.notification) == {"failed": 1}
+    assert listed() == [("anna@example.org", "hard_bounce")]
+    assert Address.objects.get(key="anna@example.org").state == "bounced"
+    event = DeliveryEvent.objects.get(kind="undelivered")
+    assert event.detail["said"] == "550 5.1.1 User unknown"
+    assert Delivery.objects.get(channel="email").reason == "undelivered"
+
+
+def test_a_soft_bounce_fails_the_message_and_leaves_the_address(sent: Sent) -> None:
+    assert came(FULL, sent.to.upper()).changed  # servers may change the case
+    assert (stands(sent.notification), listed()) == ({"failed": 1}, [])
+
+
+def test_who_has_mail_sent_on_to_an_address_that_is_gone_keeps_their_own(sent: Sent) -> None:
+    elsewhere = HARD.replace(b"rfc822; anna@example.org", b"rfc822; old@example.net")
+    assert came(elsewhere, sent.to).changed
+    assert (stands(sent.notification), listed()) == ({"failed": 1}, [])
+
+
+@pytest.mark.parametrize("raw", [letters.LATE, letters.ARRIVED, *letters.AUTO_REPLIES])
+def test_delays_receipts_and_auto_replies_change_nothing(sent: Sent, raw: bytes) -> None:
+    assert not came(raw, sent.to).changed
+    assert (stands(sent.notification), listed()) == ({"sent": 1}, [])
+
+
+def test_a_complaint_is_matched_by_the_copy_that_comes_with_it(sent: Sent) -> None:
+    head, _, tail = letters.COMPLAINT.partition(b"From: News <news@example.com>\n")
+    redacted = head.replace(b"Original-Rcpt-To: anna@example.org\n", b"")
+    report = redacted + sent.raw.replace("\r\n", "\n").encode() + b"\n--b2--\n"
+    assert tail
+    found = came(report)
+    assert (found.says, found.changed, listed()) == (
+        Says.COMPLAINT,
+        True,
+        [("anna@example.org", "complaint")],
+    )
+    assert not came(report).changed
+    assert stands(sent.notification) == {"sent": 1}
+
+
+def test_a_bounce_that_went_to_another_mailbox_is_matched_by_its_copy(sent: Sent) -> None:
+    copied = HARD.replace(b"From: News", f"Return-Path: <{sent.to}>\nFrom: News".encode())
+    assert came(copied, "postmaster@example.com").changed
+    assert not came(HARD, "postmaster@example.com").changed  # nothing says which message it was
+
+
+def test_a_bounce_before_the_hand_over_of_a_second_try_is_booked_comes_again(sent: Sent) -> None:
+    Delivery.objects.filter(channel="email").update(status="queued", attempts=2)
+    with pytest.raises(TooEarly):
+        came(HARD, sent.to)
+    assert (listed(), DeliveryEvent.objects.count()) == ([], 0)
+
+
+def command(raw: bytes, to: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(raw)))
+    out = io.StringIO()
+    call_command("receive_mail", "--to", to, stdout=out)
+    return out.getvalue()
+
+
+def test_the_command_books_and_tells_the_mail_server_by_its_exit_code(
+    sent: Sent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digit = sent.to[20]
+    other = "0"
+    if digit == other:
+        other = "1"
+    forged = f"{sent.to[:20]}{other}{sent.to[21:]}"
+    with pytest.raises(CommandError) as refused:
+        command(HARD, forged, monkeypatch)
+    assert refused.value.returncode == os.EX_NOUSER
+    assert listed() == []
+    Delivery.objects.filter(channel="email").update(status="queued", attempts=2)
+    with pytest.raises(CommandError) as early:
+        command(HARD, sent.to, monkeypatch)
+    assert early.value.returncode == os.EX_TEMPFAIL
+    Delivery.objects.filter(channel="email").update(status="sent")
+    assert command(HARD, sent.to, monkeypatch).endswith(": booked.\n")
+    assert command(b"Subject: Hello\n\nHello", sent.to, monkeypatch).endswith("nothing to book.\n")
+
+
+@pytest.mark.parametrize(
+    "address", ["bounce", "a+b@example.com", "longer-than-it-may-be@example.com", "b c@example.com"]
+)
+def test_an_address_for_bounces_that_can_carry_no_name_is_refused(address: str) -> None:
+    with pytest.raises(BadSettings, match="at most 15 plain letters"):
+        bounce_address_of({"bounce_address": address})
+
+
+def test_without_an_address_for_bounces_the_sender_gets_them() -> None:
+    settings: dict[str, Any] = {"bounce_address": ""}
+    assert bounce_address_of(settings) is None
