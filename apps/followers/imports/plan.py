@@ -22,9 +22,9 @@ from apps.followers.imports.csv_file import CsvRow
 from apps.followers.imports.options import Options
 from apps.followers.imports.rows import (
     BadRow,
+    CellProblem,
     ImportedPerson,
     Place,
-    Problem,
     Terms,
     read,
 )
@@ -76,11 +76,11 @@ class RowDecision:
     person: ImportedPerson | None = None
     follower: Follower | None = None
     changes: dict[str, tuple[Any, Any]] = field(default_factory=dict)
-    why: Problem | None = None
+    why: CellProblem | None = None
     also_out: tuple[Follower, ...] = ()
 
     @property
-    def problems(self) -> list[Problem]:
+    def problems(self) -> list[CellProblem]:
         """Give what the file's owner may want to correct: cells left out, or why it was refused."""
         problems = []
         if self.why:
@@ -253,7 +253,7 @@ def _is_erased(person: ImportedPerson, known: Known) -> bool:
 def _refuse_erased(person: ImportedPerson) -> RowDecision:
     """Refuse a row about somebody who was erased, and keep nothing of it."""
     said = tombstones.told()
-    why = Problem("erased", said)
+    why = CellProblem("erased", said)
     return RowDecision(person.line, Action.REFUSED, [], said, why=why)
 
 
@@ -329,7 +329,7 @@ def decide_to_suppress(
     """Decide what a row of a do-not-contact list does: its addresses are suppressed."""
     if not person.all_places:
         said = gettext("The row has no email or phone that could be suppressed.")
-        nobody = Problem("nobody", said)
+        nobody = CellProblem("nobody", said)
         problem = next(iter(person.problems), nobody)
         return RowDecision(person.line, Action.REFUSED, cells, problem.message, why=problem)
     notes = [problem.message for problem in person.problems]
@@ -357,25 +357,25 @@ def _owner(person: ImportedPerson, known: Known) -> Follower | None:
 
 def _refusal(
     person: ImportedPerson, follower: Follower | None, known: Known, memory: Memory
-) -> Problem | None:
+) -> CellProblem | None:
     for name, key in person.keys.items():
         if line := memory.lines_by_key.get((name, key)):
-            return Problem("twice", _TWICE[name].format(line=line))
+            return CellProblem("twice", _TWICE[name].format(line=line))
     if follower is None:
         return None
     if line := memory.lines_by_follower.get(follower.pk):
         said = gettext("Line {line:,} of this file is about the same follower already: {follower}.")
         about = said.format(line=line, follower=follower.label)
-        return Problem("twice", about)
+        return CellProblem("twice", about)
     external_id = person.keys.get("external_id")
     if external_id and follower.external_id and follower.external_id != external_id:
         said = gettext("This address belongs to the follower with the external id {id!r}.")
-        return Problem("taken", said.format(id=follower.external_id))
+        return CellProblem("taken", said.format(id=follower.external_id))
     for name, key in person.keys.items():
         owner = known.owners.get((name, key))
         if owner and owner.pk != follower.pk:
             said = _TAKEN[name].format(follower=owner.label)
-            return Problem("taken", said)
+            return CellProblem("taken", said)
     return None
 
 
@@ -390,7 +390,7 @@ def _without_taken(
         taken = owner is not None and owner != follower
         if taken or (place.field, place.key) in memory.lines_by_key:
             said = gettext("{address} belongs to another follower already.")
-            problems.append(Problem(place.field, said.format(address=place.value)))
+            problems.append(CellProblem(place.field, said.format(address=place.value)))
         else:
             more.append(place)
     metadata = person.metadata
@@ -398,7 +398,7 @@ def _without_taken(
         try:
             profile_fields.metadata(follower.metadata | metadata)
         except BadFollower as error:
-            problems.append(Problem("metadata", str(error)))
+            problems.append(CellProblem("metadata", str(error)))
             metadata = {}
     if len(problems) == len(person.problems):
         return person

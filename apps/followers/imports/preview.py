@@ -35,7 +35,7 @@ _STATUS_OF = {
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class SeenWord:
     """A cell that was met `count` times, and what it is read as.
 
     `meaning` is None while nobody knows; `said` tells that a person chose it.
@@ -55,7 +55,7 @@ class ColumnWords:
 
     column: str
     target: str
-    words: list[Word]
+    words: list[SeenWord]
 
     @property
     def about_consent(self) -> bool:
@@ -73,7 +73,7 @@ class ProblemSort:
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class ImportPreview:
     """What an import would do.
 
     `rows` are the first ones, `problems` the first ones anywhere that are refused or lose a cell,
@@ -96,7 +96,7 @@ def preview_of(
     limit: int = 50,
     *,
     options: Mapping[str, Any] | None = None,
-) -> Preview:
+) -> ImportPreview:
     """Say what `start` with the same mapping and options would do now.
 
     Writes nothing. Raises as `start`, but not for words whose meaning is still to be chosen.
@@ -124,7 +124,7 @@ def preview_of(
     read = counts.total()
     complete = read == job.rows_total
     most_first = sorted(sorts.values(), key=lambda each: -each.count)
-    return Preview(shown, problems, most_first, tally.words(), dict(counts), read, complete)
+    return ImportPreview(shown, problems, most_first, tally.words(), dict(counts), read, complete)
 
 
 def _sort(faulty: Sequence[RowDecision], sorts: dict[str, ProblemSort]) -> None:
@@ -183,10 +183,10 @@ class _Tally:
         return found
 
 
-def _word(target: str, text: str, count: int, said: Mapping[str, str]) -> Word:
+def _word(target: str, text: str, count: int, said: Mapping[str, str]) -> SeenWord:
     if text in said:
-        return Word(text, count, said[text], said=True)
-    return Word(text, count, meaning_of(target, text), said=False)
+        return SeenWord(text, count, said[text], said=True)
+    return SeenWord(text, count, meaning_of(target, text), said=False)
 
 
 def meaning_of(target: str, word: str) -> str | None:

@@ -45,7 +45,7 @@ _PART = re.compile(r"([^;,\n|<>]++)([;,\n|<>]?)")
 _MAILTO = re.compile(r"^mailto:([^?]*+).*", re.IGNORECASE | re.DOTALL)
 
 
-class Problem(NamedTuple):
+class CellProblem(NamedTuple):
     """What is wrong with a cell or a row: the sort that is counted, the sentence about this, and
     the cell, where it can be read as something else (`Options.values`).
     """
@@ -60,7 +60,7 @@ class BadRow(Refused):
 
     def __init__(self, sort: str, message: str, cell: str = "") -> None:
         super().__init__(message, field="row")
-        self.problem = Problem(sort, message, cell)
+        self.problem = CellProblem(sort, message, cell)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ class ImportedPerson:
     metadata: dict[str, Any]
     proof: ProofThere = ProofThere()
     name_is_weak: bool = False  # made of one part: a name that is known is not replaced by it
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[CellProblem, ...] = ()
 
     @property
     def opted_out(self) -> bool:
@@ -230,7 +230,7 @@ class _Said:
 
     cells: dict[str, list[str]]
     has_whole_name: bool = False
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[CellProblem] = field(default_factory=list)
 
     def text(self, target: str) -> str:
         return next(iter(self.cells.get(target, [])), "")
@@ -251,7 +251,7 @@ class _Said:
         if not isinstance(error, Refused):
             said = gettext("{cell!r} can't be read: {error}")
             message = said.format(cell=cell[:40], error=message)
-        self.problems.append(Problem(target, message, cell))
+        self.problems.append(CellProblem(target, message, cell))
 
     def values(self) -> dict[str, str]:
         """Read what stands in the follower's own row."""

@@ -18,7 +18,7 @@ from apps.followers.imports.columns import laid_over
 from apps.followers.imports.csv_file import DELIMITERS, BadFile, Reading
 from apps.followers.imports.encoding import ENCODINGS
 from apps.followers.imports.options import DATES
-from apps.followers.imports.preview import Preview, preview_of
+from apps.followers.imports.preview import ImportPreview, preview_of
 from apps.followers.imports.status_words import MEANINGS
 from apps.followers.imports.upload import discard, start_upload
 from apps.followers.models import Import, ImportProblem, ImportState
@@ -145,7 +145,7 @@ class ProblemSortOut(serializers.Serializer[Any]):
         return [f"Line {line}: {message}" for line, message in sort.examples]
 
 
-class ImportPreviewOut(serializers.Serializer[Preview]):
+class ImportPreviewOut(serializers.Serializer[ImportPreview]):
     counts = serializers.DictField(child=serializers.IntegerField())
     read = serializers.IntegerField(help_text="Rows that were looked at, from the first on.")
     complete = serializers.BooleanField()

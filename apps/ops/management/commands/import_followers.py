@@ -17,7 +17,7 @@ from apps.followers.imports.columns import TARGETS, UNDECIDED, BadMapping, laid_
 from apps.followers.imports.csv_file import BadFile, Reading
 from apps.followers.imports.encoding import ENCODINGS
 from apps.followers.imports.options import DATES, REFUSE
-from apps.followers.imports.preview import Preview, preview_of
+from apps.followers.imports.preview import ImportPreview, preview_of
 from apps.followers.imports.problems_file import problems_csv
 from apps.followers.imports.status_words import MEANINGS
 from apps.followers.imports.upload import discard, start_upload
@@ -227,7 +227,7 @@ def _difference(name: str, before: str, after: str) -> str:
     return f"{name}: {after}"
 
 
-def _show_preview(out: Console, preview: Preview) -> None:
+def _show_preview(out: Console, preview: ImportPreview) -> None:
     table = Table("Line", "What", "Changes", box=box.SIMPLE_HEAD, header_style="bold")
     shown = {row.line: row for row in [*preview.rows, *preview.problems]}
     for line, row in sorted(shown.items()):
