@@ -12,10 +12,8 @@ from apps.api.v1.audience import (
     delivery_preferences,
     devices,
     erasures,
-    exports,
     fields,
     followers,
-    imports,
     inbox,
     preferences,
     segments,
@@ -23,6 +21,7 @@ from apps.api.v1.audience import (
     tags,
     webhooks,
 )
+from apps.api.v1.audience.files import exports, imports
 from apps.api.v1.content import caps, layouts, templates, types
 from apps.api.v1.send import (
     campaigns,

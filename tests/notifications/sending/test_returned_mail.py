@@ -14,8 +14,8 @@ from apps.channels.mail.sender import bounce_address_of
 from apps.channels.returned.reading import Says
 from apps.followers.models import Address, Suppression
 from apps.notifications.models import Delivery, DeliveryEvent, Notification
-from apps.notifications.returns.receive import Received, receive
 from apps.notifications.sending.provider_reports import TooEarly
+from apps.notifications.sending.returned_mail import Received, receive
 from tests.channels.returned import letters
 from tests.make import make_follower, make_type
 from tests.notifications.world import drain, make_accounts, make_version, stands, tell
