@@ -131,7 +131,15 @@ _MAUTIC_REASONS = {
     "2": Standing.BOUNCED,
     "3": Standing.OUT,
     "manual": Standing.OUT,
+    "unsubscribed": Standing.OUT,
+    "bounced": Standing.BOUNCED,
 }
+# Its channels on which this says nothing of mail or text messages.
+_OTHER_CHANNELS = _words(
+    "notification webnotification browsernotification mobilenotification pushnotification push "
+    "whatsapp"
+)
+_NO_WORD = re.compile(r"[-–—./: ]*")
 _NEVER = re.compile(r"[0\-./: tz]*", re.IGNORECASE)  # 0000-00-00 00:00:00, "-"
 
 
@@ -143,7 +151,9 @@ def standing(target: str, cell: str) -> Standing | None:
     text = cell.strip()
     word = squashed(text)
     if not word:
-        return None
+        if _NO_WORD.fullmatch(text):
+            return None
+        raise ValueError(text)  # a cross or a question mark is no silence
     if target != STATUS:
         if word in _SAYS_NO or _NEVER.fullmatch(text):
             return _unless_sms(target, Standing.IN)
@@ -177,6 +187,9 @@ def standings(target: str, cell: str) -> frozenset[Standing]:
 
 
 def _of_channel(reason: str, channel: str) -> Standing | None:
+    """Read one pair. Raises ValueError where what stands behind the colon is no channel: it may be
+    why somebody left, or when.
+    """
     word = squashed(reason).removeprefix("dnc")
     said = _MAUTIC_REASONS.get(word) or standing(STATUS, word)
     where = squashed(channel)
@@ -184,7 +197,9 @@ def _of_channel(reason: str, channel: str) -> Standing | None:
         return said
     if where in ("sms", "textmessage"):
         return _unless_sms(SMS_OUT, said or Standing.IN)
-    return None
+    if where in _OTHER_CHANNELS and word in _MAUTIC_REASONS:
+        return None
+    raise ValueError(f"{reason}:{channel}")
 
 
 def reads(target: str, words: Collection[str]) -> bool:

@@ -12,9 +12,9 @@ from django.conf import settings
 from django.utils.translation import gettext
 
 from apps.followers.imports import csv_file
-from apps.followers.imports.columns import CONSENT, into_fields, may_say_out, suggest
+from apps.followers.imports.columns import into_fields, may_say_out, suggest
 from apps.followers.imports.csv_file import CsvRow, Reading, Shape, raw_of
-from apps.followers.imports.status_words import squashed
+from apps.followers.imports.status_words import OPTED_OUT, STATUS, squashed
 from apps.followers.imports.words.systems import System, recognise, standing_of_file
 from apps.followers.models import CustomField, Import, ImportState
 from apps.lib.actor import Actor
@@ -103,7 +103,8 @@ def _found(shape: Shape, name: str) -> dict[str, Any]:
         only_fields=settings.CUSTOM_FIELDS_ONLY,
     )
     options = _suggested(shape.columns, system)
-    if not set(mapping.values()) & set(CONSENT):
+    # a column of bounces or of text messages does not say who left
+    if not set(mapping.values()) & {STATUS, OPTED_OUT}:
         options["standing"] = standing_of_file(name)
     return {
         "dialect": dialect,

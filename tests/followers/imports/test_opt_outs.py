@@ -1,5 +1,6 @@
 """Who opted out at another program stays out here, whatever that program calls it."""
 
+import re
 from typing import Any
 
 import pytest
@@ -157,6 +158,8 @@ def test_a_complaint_opts_out_and_suppresses(anna: Follower) -> None:
             "b@example.com,Non-marketing contact\n",
             "Marketing contact status",
         ),
+        # signs that are no words
+        ("email,Unsubscribed\na@example.com,✗\nb@example.com,?\n", "Unsubscribed"),
         # how often is not whether
         ("email,Soft bounces\na@example.com,0\nb@example.com,1\n", "Soft bounces"),
         ("email,Number of bounces\na@example.com,0\nb@example.com,3\n", "Number of bounces"),
@@ -171,6 +174,44 @@ def test_a_column_that_may_say_who_opted_out_waits_for_a_persons_word(
         with pytest.raises(BadMapping, match=f"'{column}' may say who opted out"):
             run.start(job=job, mapping=mapping, by=TESTER, now=timezone.now())
     run.start(job=job, mapping=job.mapping | {column: "ignore"}, by=TESTER, now=timezone.now())
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "Unsubscribed: user request",
+        "unsubscribed:2024-01-01",
+        "bounced: mailbox full",
+        "spam: complaint",
+        "Unsubscribed: all",
+        "Complained: push",
+        "DNC Unsubscribed: SMS, DNC Unsubscribed: Fax",
+        "❌",
+    ],
+)
+def test_what_stands_behind_a_colon_is_no_channel_and_a_sign_no_silence(
+    cell: str, anna: Follower
+) -> None:
+    content = f'email,status\nanna@example.com,subscribed\nnew@example.com,"{cell}"\n'
+    job = upload(content)
+    said = re.escape(f"'{cell.casefold()}' in the column 'status' may say that somebody opted out")
+    with pytest.raises(BadMapping, match=said):
+        run.start(job=job, mapping=job.mapping, by=TESTER, now=timezone.now())
+    run_import(content, values={"status": {cell: "unsubscribed"}})
+    assert subscribed() == {"anna@example.com": True, "new@example.com": False}
+
+
+def test_a_channel_that_is_neither_mail_nor_text_messages_says_nothing_of_them() -> None:
+    run_import("email,status\na@example.com,DNC Unsubscribed: Web Notification\n")
+    assert subscribed() == {"a@example.com": True}
+
+
+@pytest.mark.parametrize(
+    "content", ["Email,Bounced\na@example.com,no\n", "Email,SMS opt-out\na@example.com,no\n"]
+)
+def test_the_name_of_the_file_counts_where_its_columns_only_say_less(content: str) -> None:
+    job = upload(content, "Unsubscribed.csv")
+    assert job.options["standing"] == "unsubscribed"
 
 
 def test_a_column_that_is_understood_by_its_cells_needs_no_known_heading() -> None:
