@@ -47,9 +47,7 @@ class Kind(StrEnum):
     PHONE_CODE_SENT = (
         "phone_code.sent"  # somebody wants to confirm a number; data carries the provider's answer
     )
-    ADDRESS_ASKED = (
-        "address.asked"  # whether it is the follower's; data carries the provider's answer
-    )
+    ADDRESS_ASKED = "address.asked"  # whether it is the follower's; data says what the provider did
     ADDRESS_SUPPRESSED = "address.suppressed"  # no message leaves for this address any more
     ADDRESS_RELEASED = "address.released"
     ADDRESS_CONFIRMED = "address.confirmed"  # by whoever reads that mailbox

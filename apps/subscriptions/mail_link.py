@@ -23,12 +23,14 @@ log = logging.getLogger("carillon.subscriptions")
 
 
 def mail_fresh(request: HttpRequest, follower: Follower) -> HttpResponse:
-    """Mail a fresh link, with which what was pressed can be done, and say so."""
+    """Mail a fresh link, with which what was pressed can be done, and say so; or what to do for
+    whom we know no mailbox of.
+    """
+    address = email_of(follower)
+    if address is None:
+        return show(request, "no_mailbox", {}, status=409)
     announce("apps.subscriptions.mail_link.send", lane=Lane.TRANSACTIONAL, follower_id=follower.pk)
-    place = ""
-    if address := email_of(follower):
-        place = masked(address.value)
-    return show(request, "fresh_link", {"place": place})
+    return show(request, "fresh_link", {"place": masked(address.value)})
 
 
 def send(*, follower_id: int, now: dt.datetime | None = None, **_: object) -> bool:

@@ -23,9 +23,15 @@ log = logging.getLogger("carillon.subscriptions")
 
 
 def tell(
-    follower: Follower, what: Literal["email", "phone", "browser"], label: str, *, proof: Proof
+    follower: Follower,
+    what: Literal["email", "phone", "browser"],
+    label: str,
+    *,
+    replaced: bool = False,
+    proof: Proof,
 ) -> bool:
-    """Mail the follower about what is new, inside the transaction of the change.
+    """Mail the follower about what is new, inside the transaction of the change; `replaced`: in
+    place of the address that the mail goes to, which it offers to take back.
 
     False when no mail is on its way: no address, no such type, too many.
     """
@@ -42,13 +48,16 @@ def tell(
     lately = Delivery.objects.filter(
         follower=follower, created_at__gt=proof.now - dt.timedelta(days=1)
     )
-    if lately.filter(notification__version=version).count() >= MOST_A_DAY:
+    # each kind for itself: connecting browsers must not keep the news of another address back
+    same = lately.filter(notification__version__template=template, notification__data__what=what)
+    if same.count() >= MOST_A_DAY:
         return False
     about = {
         "what": what,
         "label": label,
         "happened_at": proof.now.isoformat(),
         "ip_address": proof.ip,
+        "replaced": replaced,
     }
     try:
         intent = Intent(

@@ -168,11 +168,18 @@ def is_fresh(link: PublicLink, follower: Follower) -> bool:
     """Whether the link proves that its holder reads the follower's mailbox today.
 
     A link in a mail may have been forwarded, and never expires: it may stop messages, and begin
-    none. One that was asked for on these pages comes to the mailbox alone. Who has no mailbox here
-    has no better proof than the link.
+    none. Who has no mailbox here has no better proof than the link: it may add a phone or a
+    browser. What shows or gives away more asks `was_asked_for`.
     """
-    if email_of(follower) is None:
-        return True
+    return email_of(follower) is None or was_asked_for(link, follower)
+
+
+def was_asked_for(link: PublicLink, follower: Follower) -> bool:
+    """Whether the link was asked for on these pages today, so that it came to the mailbox alone.
+
+    Of nobody who has no mailbox here: whoever was forwarded one of their links would read all that
+    they ever got.
+    """
     if link.delivery is None:
         return False
     asked = Delivery.objects.filter(

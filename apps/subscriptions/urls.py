@@ -5,6 +5,7 @@ from django.urls import path
 from apps.subscriptions import ask_link, one_click, sms_answers
 from apps.subscriptions.center import browsers, email, phone, preferences
 from apps.subscriptions.claims import pages as claims
+from apps.subscriptions.claims import way_back
 from apps.subscriptions.reading import archive, receipt, sent, view
 from apps.subscriptions.sign_up import confirm, join
 
@@ -27,6 +28,8 @@ _pages = [
     path("preferences/<str:token>/email/", email.ask, name="email"),
     path("preferences/<str:token>/email/use/", email.use, name="email-use"),
     path("preferences/<str:token>/email/remove/", email.remove, name="email-remove"),
+    path("preferences/<str:token>/email/forget/", email.forget_claim, name="email-forget"),
+    path("preferences/<str:token>/email/back/", way_back.page, name="email-back"),
     path("preferences/<str:token>/browsers/", browsers.connect, name="browsers"),
     path("preferences/<str:token>/browsers/remove/", browsers.remove, name="browser-remove"),
     # below /p/, for a service worker may not serve pages above its own address

@@ -58,7 +58,6 @@ BAD_PAUSE = _("Choose a day from tomorrow on, at most a year ahead.")
 
 OLD_LINK = _("This link is too old to add something new. Let us mail you a fresh one.")
 BAD_EMAIL = _("This does not look like an email address. It needs an @, such as name@example.com.")
-TOO_MANY_CLAIMS = _("We wrote there not long ago. Look into that mailbox, or try again in an hour.")
 BAD_NUMBER = _(
     "This is no phone number. Write it with + and the country code, such as +49 30 1234567."
 )

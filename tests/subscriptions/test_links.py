@@ -88,6 +88,21 @@ def test_who_has_no_mailbox_here_is_believed(
     assert page.notice.startswith("You are subscribed again.")
 
 
+@pytest.mark.parametrize("page", ["messages/", "receipt/", "receipt/file/"])
+def test_who_has_no_mailbox_here_reads_nothing_with_any_link_and_is_told_what_to_do(
+    client: Client, chen: Follower, news: NotificationType, page: str
+) -> None:
+    path = preferences_path(chen)
+    visit(client, path).flip("cell", "news:email").press("Save my choices")
+    answer = visit(client, path + page)
+    assert "Content-Disposition" not in answer.response
+    assert "Your choices changed" not in answer.text
+    assert "We know no email address of yours" in answer.text.replace("and we", "We")
+    assert not answer.has("Mail me a fresh link")
+    asked = client.post(f"{path}email/", {"email": "thief@example.org", "use": "instead"})
+    assert (asked.status_code, chen.address_claims.count()) == (409, 0)
+
+
 @pytest.mark.parametrize(
     ("page", "fields", "status"),
     [("phone", {"number": "+49 1511 2345678"}, 200), ("browsers", {"endpoint": "https://x"}, 403)],

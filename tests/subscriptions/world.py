@@ -13,7 +13,8 @@ from django.utils import timezone
 from apps.followers.devices import push_devices
 from apps.followers.models import Address, Follower
 from apps.notifications.accounts import edit
-from apps.notifications.models import ProviderAccount
+from apps.notifications.messages.links import stamp
+from apps.notifications.models import Delivery, ProviderAccount
 from apps.subscriptions import new_way
 from tests.make import TESTER, make_template, make_type
 
@@ -30,6 +31,16 @@ def make_warning() -> None:
     """What the mail about a new phone or browser is made of."""
     make_template(new_way.TEMPLATE)
     make_type(new_way.TYPE, category="critical", channels=["email"], default_channels=["email"])
+
+
+def way_back(address: Address) -> str:
+    """The link of the latest warning that went there."""
+    alert = Delivery.objects.filter(address=address).latest("pk")
+    kind = alert.notification.notification_type_id
+    token = stamp(
+        delivery=alert.uid, follower=address.follower.uid, notification_type=kind, version=0
+    ).managing
+    return f"/p/preferences/{token}/email/back/"
 
 
 def subscription(name: str = "one") -> dict[str, str]:

@@ -22,6 +22,8 @@ class AddressClaim(models.Model):
     mailed_at = models.DateTimeField(null=True, blank=True)
     failed_at = models.DateTimeField(null=True, blank=True)  # no provider took the mail
     confirmed_at = models.DateTimeField(null=True, blank=True)
+    # forgotten, or overtaken by another: its link is worth nothing any more
+    voided_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-id"]

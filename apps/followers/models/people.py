@@ -133,6 +133,8 @@ class Address(DeletedAlone):
     details = models.JSONField(null=True, blank=True)
     created_at = models.DateTimeField()
     confirmed_at = models.DateTimeField(null=True, blank=True)
+    # when another was put in its place: whoever lost it can take it back for some days
+    replaced_at = models.DateTimeField(null=True, blank=True)
     seen_at = models.DateTimeField(
         null=True, blank=True
     )  # a device: when it last said that it is there

@@ -6,6 +6,7 @@ Nobody's row changes before that, so that an address can't be taken by naming it
 import datetime as dt
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext
 
 from apps.followers.addresses import normalise
@@ -20,6 +21,8 @@ from apps.followers.models import (
     Follower,
 )
 from apps.followers.people import further_addresses
+from apps.followers.people.revoke_links import end_links
+from apps.lib.actor import Actor
 from apps.lib.facts import Kind
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
@@ -29,25 +32,42 @@ MAIL_TASK = "apps.subscriptions.claims.mail.send"
 GOOD_FOR = dt.timedelta(days=14)
 KEPT = dt.timedelta(days=90)  # so long a link that is too old offers a fresh one
 DAY = dt.timedelta(days=1)
+WAY_BACK = dt.timedelta(days=7)  # so long whoever lost an address can take it back
 # Mails that nobody wanted are a nuisance: at most so many ...
-PAUSE = dt.timedelta(hours=1)  # ... one in this time to an address,
+PAUSE = dt.timedelta(hours=1)  # ... one in this time for a follower and an address,
 PER_FOLLOWER = 5  # ... and so many a day
-PER_ADDRESS = 5
+PER_ADDRESS = 5  # whoever asks: the next ones are noted, and nothing is sent
 PER_PLACE = 20
 
 
 class TooManyClaims(Refused):
-    """An address is not asked, because it or this follower's were asked so often."""
+    """An address is not asked, because this follower's were asked so often, or somebody at this
+    place asked for so many. That others asked for the address is not among the reasons.
+    """
 
     kind = RefusalKind.STATE
     field = "value"
 
     def __init__(self) -> None:
         said = gettext(
-            "This address was asked not long ago, or many were. Look into its mailbox, or try "
+            "You asked for this address not long ago, or for many. Look into its mailbox, or try "
             "again in an hour."
         )
         super().__init__(said)
+
+
+class LatelyUsed(Refused):
+    """An address was written to until lately, so that it can't be forgotten yet."""
+
+    kind = RefusalKind.STATE
+    field = "address"
+
+
+class NoWayBack(Refused):
+    """An address can't be taken back, or not any more."""
+
+    kind = RefusalKind.STATE
+    field = "address"
 
 
 def ask(
@@ -64,8 +84,7 @@ def ask(
         row = locked(follower)
         lately = AddressClaim.objects.filter(created_at__gt=now - DAY)
         limits = [
-            (lately.filter(key=key, created_at__gt=now - PAUSE), 1),
-            (lately.filter(key=key), PER_ADDRESS),
+            (lately.filter(follower=row, key=key, created_at__gt=now - PAUSE), 1),
             (lately.filter(follower=row), PER_FOLLOWER),
         ]
         if ip:
@@ -79,16 +98,25 @@ def ask(
     return claim
 
 
-def to_mail(*, claim_id: int, now: dt.datetime) -> AddressClaim | None:
-    """Find the claim whose mail is to be sent; None where it was before, or may not be, because the
-    address is on the suppression list.
+def to_mail(*, claim_id: int) -> AddressClaim | None:
+    """Find the claim whose mail is to be sent; None where it was before, or is wanted no more."""
+    rows = AddressClaim.objects.filter(pk=claim_id, mailed_at=None, failed_at=None, voided_at=None)
+    return rows.select_related("follower").first()
+
+
+def kept_back(claim: AddressClaim) -> str:
+    """Say why nothing goes to the address, for staff; "" where nothing speaks against it.
+
+    Nobody else learns it: who is on the suppression list, or was asked for by others, is nothing
+    that naming an address may tell. So such a claim is noted as mailed.
     """
-    rows = AddressClaim.objects.filter(pk=claim_id, mailed_at=None, failed_at=None)
-    claim = rows.select_related("follower").first()
-    if claim and is_suppressed(Channel.EMAIL, claim.key):
-        mailed(claim=claim, taken=False, now=now)
-        return None
-    return claim
+    if is_suppressed(Channel.EMAIL, claim.key):
+        return "suppressed"
+    since = claim.created_at - DAY
+    before = AddressClaim.objects.filter(key=claim.key, created_at__gt=since, pk__lt=claim.pk)
+    if before.count() >= PER_ADDRESS:
+        return "too_many"
+    return ""
 
 
 def mailed(*, claim: AddressClaim, taken: bool, now: dt.datetime) -> None:
@@ -105,7 +133,7 @@ def mailed(*, claim: AddressClaim, taken: bool, now: dt.datetime) -> None:
 
 def waiting(follower: Follower, *, now: dt.datetime) -> list[AddressClaim]:
     """List the addresses that wait for their mailbox, the latest first. One query."""
-    rows = follower.address_claims.filter(confirmed_at=None, created_at__gt=now - GOOD_FOR)
+    rows = _open(follower).filter(created_at__gt=now - GOOD_FOR)
     found: dict[str, AddressClaim] = {}
     for row in rows.order_by("-created_at"):
         found.setdefault(row.key, row)
@@ -115,12 +143,13 @@ def waiting(follower: Follower, *, now: dt.datetime) -> list[AddressClaim]:
 def confirm(*, claim: AddressClaim, proof: Proof) -> AddressClaim:
     """The mailbox is this follower's: give them the address, and write there where that was asked.
 
-    A second call changes nothing. Raises AddressTaken, which only the mailbox's owner gets to know.
+    A second call changes nothing, nor does one for a claim that was voided meanwhile. Raises
+    AddressTaken, which only the mailbox's owner gets to know.
     """
     with transaction.atomic():
         follower = locked(claim.follower)
         row = AddressClaim.objects.select_for_update().get(pk=claim.pk)
-        if row.confirmed_at:
+        if row.confirmed_at or row.voided_at:
             return row
         tombstones.lift(Channel.EMAIL, row.key)  # whoever was erased says this themselves
         address = further_addresses.create_address(
@@ -137,10 +166,72 @@ def confirm(*, claim: AddressClaim, proof: Proof) -> AddressClaim:
         address.save(update_fields=["state", "confirmed_at"])
         row.confirmed_at = proof.now
         row.save(update_fields=["confirmed_at"])
+        if row.primary:
+            # what was asked before must not lead the messages elsewhere afterwards
+            _open(follower).filter(pk__lt=row.pk).update(voided_at=proof.now)
         about = {"channel": Channel.EMAIL.value, "address": row.value}
         proof.record(follower, "address_confirmed", about)
         proof.tell(Kind.ADDRESS_CONFIRMED, follower, about)
     return row
+
+
+def forget_claim(*, follower: Follower, uid: str, now: dt.datetime) -> None:
+    """Ask an address no more; links in the mails that it got are worth nothing from now on."""
+    for claim in waiting(follower, now=now):
+        if str(claim.uid) == uid:
+            _open(follower).filter(key=claim.key).update(voided_at=now)
+
+
+def _open(follower: Follower) -> QuerySet[AddressClaim]:
+    return AddressClaim.objects.filter(follower=follower, confirmed_at=None, voided_at=None)
+
+
+def forget_address(*, address: Address, by: Actor, now: dt.datetime) -> None:
+    """Forget an email address that is not written to.
+
+    Raises LatelyUsed while it can be taken back: a thief would else make sure that its owner is
+    never told.
+    """
+    with transaction.atomic():
+        row = Follower.objects.select_for_update().get(pk=address.follower_id)
+        fresh = row.addresses.filter(pk=address.pk).first()
+        if fresh is None:
+            return
+        if can_be_taken_back(fresh, now=now):
+            raise LatelyUsed(
+                gettext("We wrote to this address until lately. It can be forgotten after a week.")
+            )
+        further_addresses.delete_address(address=fresh, by=by, now=now)
+
+
+def can_be_taken_back(address: Address, *, now: dt.datetime) -> bool:
+    """Whether another address was put in its place not long ago."""
+    if address.primary or address.replaced_at is None:
+        return False
+    return address.replaced_at > now - WAY_BACK
+
+
+def take_back(*, address: Address, proof: Proof) -> None:
+    """Write to an address again in whose place another was put, for whoever reads its mailbox.
+
+    What else may be the thief's ends with it: links, claims, and the ways back to addresses that
+    are younger. An older one keeps its own, so that a thief with two addresses shuts nobody out.
+    A second call changes nothing. Raises NoWayBack.
+    """
+    with transaction.atomic():
+        follower = Follower.objects.select_for_update().get(pk=address.follower_id)
+        row = follower.addresses.get(pk=address.pk)
+        if row.primary:
+            return
+        if not can_be_taken_back(row, now=proof.now):
+            raise NoWayBack(gettext("An address can be taken back for a week. Please write to us."))
+        further_addresses.make_primary(address=row, by=proof.by, now=proof.now)
+        emails = follower.addresses.filter(channel=Channel.EMAIL)
+        emails.filter(pk__gt=row.pk).update(replaced_at=None)
+        _open(follower).update(voided_at=proof.now)
+        end_links(follower, by=proof.by, now=proof.now)
+        about = {"channel": Channel.EMAIL.value, "address": row.value}
+        proof.record(follower, "address_taken_back", about)
 
 
 def further_email(follower: Follower, uid: str) -> Address | None:

@@ -350,7 +350,12 @@ def _replace_address(
     elif primary:
         state = states_of(channel, [key]).get(key, AddressState.ACTIVE)
         Address.objects.filter(pk=primary.pk).update(
-            value=value, key=key, primary=True, state=state, confirmed_at=None
+            value=value,
+            key=key,
+            primary=True,
+            state=state,
+            confirmed_at=None,
+            replaced_at=None,
         )
     else:
         _create_address(follower, channel, place, now)

@@ -41,7 +41,7 @@ def create_address(
         if address is None:
             address = _created(row, kind, value, key, now)
         if primary and not address.primary:
-            _put_first(row, address)
+            _put_first(row, address, now)
             address.primary = True
     return address
 
@@ -80,13 +80,13 @@ def make_primary(*, address: Address, by: Actor, now: dt.datetime) -> None:
             cause=UNFIT,
         )
     with _changing(address.follower, by, now) as row:
-        _put_first(row, address)
+        _put_first(row, address, now)
 
 
-def _put_first(row: Follower, address: Address) -> None:
+def _put_first(row: Follower, address: Address, now: dt.datetime) -> None:
     others = row.addresses.filter(channel=address.channel, primary=True).exclude(pk=address.pk)
-    others.update(primary=False)
-    Address.objects.filter(pk=address.pk).update(primary=True)
+    others.update(primary=False, replaced_at=now)
+    Address.objects.filter(pk=address.pk).update(primary=True, replaced_at=None)
 
 
 def delete_address(*, address: Address, by: Actor, now: dt.datetime) -> None:

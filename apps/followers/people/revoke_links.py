@@ -17,7 +17,13 @@ def revoke_links(*, follower: Follower, by: Actor, now: dt.datetime) -> Follower
     """
     with transaction.atomic():
         row = Follower.objects.select_for_update(no_key=True).get(pk=follower.pk)
-        row.links_since = now
-        row.save(update_fields=["links_since"])
-        tell(Kind.FOLLOWER_LINKS_REVOKED, by=by, now=now, about=row)
+        row.addresses.update(replaced_at=None)  # nor is an address taken back with one
+        end_links(row, by=by, now=now)
     return row
+
+
+def end_links(row: Follower, *, by: Actor, now: dt.datetime) -> None:
+    """Do so for a follower who is locked, and leave the ways back to an address open."""
+    row.links_since = now
+    row.save(update_fields=["links_since"])
+    tell(Kind.FOLLOWER_LINKS_REVOKED, by=by, now=now, about=row)

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from apps.channels.contract import Outcome, Result
+from apps.channels.contract import BadSettings, Outcome, Result
 from apps.channels.messages import Mail, SmsMessage
-from apps.channels.registry import provider
+from apps.channels.registry import UnknownProvider, provider
+from apps.lib.crypto import Undecryptable
 from apps.lib.queue.lanes import Lane
 from apps.notifications.accounts.health import note
 from apps.notifications.accounts.routing import services, settings_of
@@ -36,9 +37,12 @@ def hand_over(
     accounts = services(now=now, lane=lane, channel=channel)
     for account in accounts.get((channel, ""), []):
         name = account.name
-        values = settings_of(account) | {"timeout": PATIENCE}
-        with provider(account.provider).open(values) as session:
-            outcome = session.send(made(values))
+        try:
+            values = settings_of(account) | {"timeout": PATIENCE}
+            with provider(account.provider).open(values) as session:
+                outcome = session.send(made(values))
+        except (BadSettings, UnknownProvider, Undecryptable) as error:
+            outcome = Outcome(Result.ACCOUNT, str(error))
         if secret:
             # a provider may quote the text, and what it said is for staff to read
             hidden = outcome.detail.replace(secret, "•" * len(secret))

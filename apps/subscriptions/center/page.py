@@ -31,7 +31,7 @@ from apps.notifications.accounts.browser_push import vapid_public_key
 from apps.notifications.decide.quiet_hours import habits_of, quiet_until
 from apps.subscriptions.center import choices, forms, intent
 from apps.subscriptions.center.rhythm_form import RhythmForm
-from apps.subscriptions.public import is_fresh, read_link, show
+from apps.subscriptions.public import is_fresh, read_link, show, was_asked_for
 from apps.subscriptions.wording import (
     CHANNELS,
     NO_ADDRESS,
@@ -89,6 +89,7 @@ def page(
 ) -> HttpResponse:
     """Show the whole page. `problem`: the part that refused something, and what it says."""
     now = timezone.now()
+    link = read_link("preferences", token)
     fields = fields or forms.Fields(follower=follower)
     addresses = list(follower.addresses.exclude(state=AddressState.GONE))
     rows = _rows_to_show(follower, addresses)
@@ -109,6 +110,7 @@ def page(
     email = None
     if Channel.EMAIL in offered:
         email = _email(follower, addresses, now)
+        email["fresh"] = was_asked_for(link, follower)
     phone = None
     if offered & {Channel.SMS, Channel.VOICE}:
         phone = _phone(follower, places, now)
@@ -120,7 +122,7 @@ def page(
         undo = ""
     context = {
         "token": token,
-        "fresh": is_fresh(read_link("preferences", token), follower),
+        "fresh": is_fresh(link, follower),
         "language_field": fields["language"],
         "follower": follower,
         "place": ", ".join(places.values()),
@@ -243,9 +245,10 @@ def _email(follower: Follower, addresses: Iterable[Address], now: dt.datetime) -
             used = place
         else:
             ready = address.state == AddressState.ACTIVE
-            others.append({"uid": address.uid, "place": place, "ready": ready})
+            kept = address_claims.can_be_taken_back(address, now=now)
+            others.append({"uid": address.uid, "place": place, "ready": ready, "kept": kept})
     asked = [
-        {"place": masked(claim.value), "failed_at": claim.failed_at}
+        {"uid": claim.uid, "place": masked(claim.value), "failed_at": claim.failed_at}
         for claim in address_claims.waiting(follower, now=now)
     ]
     return {"used": used, "others": others, "asked": asked}

@@ -7,4 +7,5 @@
 3. `pages` is where its owner says yes. A GET changes nothing, the link may be opened and pressed
    again, and one that is too old sends a new one. The address that was used, and the one that is
    used now, are both told.
+4. `way_back` is where whoever reads the old one takes it back, for a week.
 """

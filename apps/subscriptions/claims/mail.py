@@ -30,8 +30,11 @@ PURPOSE = "address_claim"
 def send(*, claim_id: int, now: dt.datetime | None = None, **_: object) -> bool:
     """Task: ask the address, however often the task runs once. Says whether a provider took it."""
     now = now or timezone.now()
-    claim = address_claims.to_mail(claim_id=claim_id, now=now)
+    claim = address_claims.to_mail(claim_id=claim_id)
     if claim is None:
+        return False
+    if why := address_claims.kept_back(claim):
+        _note(claim, taken=True, now=now, account="", result=why, detail="")
         return False
     with translation.override(None):
         speak(claim.follower)
@@ -55,16 +58,20 @@ def send(*, claim_id: int, now: dt.datetime | None = None, **_: object) -> bool:
 
     account, outcome = hand_over(Channel.EMAIL, made, lane=Lane.TRANSACTIONAL, now=now)
     taken = outcome.result in (Result.ACCEPTED, Result.IN_DOUBT)
+    detail = outcome.detail.replace(claim.value, masked(claim.value))
+    result = outcome.result.value
+    _note(claim, taken=taken, now=now, account=account, result=result, detail=detail)
+    return taken
+
+
+def _note(claim: AddressClaim, *, taken: bool, now: dt.datetime, **answer: str) -> None:
+    """Note what became of the mail: for its page, and for staff the provider's answer, or why
+    nothing was sent.
+    """
     with transaction.atomic():
         address_claims.mailed(claim=claim, taken=taken, now=now)
-        data = {
-            "to": masked(claim.value),
-            "account": account,
-            "result": outcome.result.value,
-            "detail": outcome.detail.replace(claim.value, masked(claim.value)),
-        }
+        data = {"to": masked(claim.value), **answer}
         tell(Kind.ADDRESS_ASKED, by=SYSTEM, now=now, about=claim.follower, data=data)
-    return taken
 
 
 def link(claim: AddressClaim) -> str:

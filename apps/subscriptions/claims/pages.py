@@ -58,14 +58,21 @@ def again(request: HttpRequest, token: str) -> HttpResponse:
 
 def _confirm(claim: AddressClaim, said: Proof) -> None:
     """Confirm the address, and tell the one that was used until now and the one that is from now
-    on. Raises AddressTaken.
+    on. Raises AddressTaken, and BadToken for a claim that was voided meanwhile.
     """
-    follower = claim.follower
     place = masked(claim.value)
     with transaction.atomic():
+        # First, and as strongly as any act below locks: telling locks the row weakly, and of two
+        # presses at once each would wait for the other.
+        follower = Follower.objects.select_for_update().get(pk=claim.follower_id)
+        claim = AddressClaim.objects.get(pk=claim.pk)
+        if claim.voided_at:
+            raise tokens.BadToken
+        if claim.confirmed_at:
+            return
         before = email_of(follower)
         if before and before.key != claim.key:
-            new_way.tell(follower, "email", place, proof=said)
+            new_way.tell(follower, "email", place, replaced=claim.primary, proof=said)
         address_claims.confirm(claim=claim, proof=said)
         if claim.primary:
             new_way.tell(follower, "email", place, proof=said)
@@ -74,11 +81,11 @@ def _confirm(claim: AddressClaim, said: Proof) -> None:
 def _found(token: str) -> AddressClaim:
     """Find what a link confirms; its follower's language is spoken from here on.
 
-    Raises BadToken for a link that was altered, that was forgotten, or that was revoked.
+    Raises BadToken for a link that was altered, forgotten, voided or revoked.
     """
     rows = AddressClaim.objects.select_related("follower")
     claim = row_with(rows, tokens.read(PURPOSE, token))
-    if claim is None or _is_revoked(claim, claim.follower):
+    if claim is None or claim.voided_at or _is_revoked(claim, claim.follower):
         raise tokens.BadToken
     speak(claim.follower)
     return claim

@@ -25,7 +25,15 @@ from apps.followers.models import (
 )
 from apps.lib.actor import ActorKind
 from apps.lib.written import written
-from apps.subscriptions.public import follower_of, is_fresh, public_page, read_link, show
+from apps.subscriptions.public import (
+    PublicLink,
+    email_of,
+    follower_of,
+    public_page,
+    read_link,
+    show,
+    was_asked_for,
+)
 from apps.subscriptions.reading.words import ACTS, WHERE
 from apps.subscriptions.wording import CHANNELS
 
@@ -39,7 +47,7 @@ def page(request: HttpRequest, token: str) -> HttpResponse:
     """The latest records, the newest first."""
     link = read_link("preferences", token)
     follower = follower_of(link)
-    context: dict[str, Any] = {"token": token, "fresh": is_fresh(link, follower)}
+    context = _context(token, link, follower)
     if context["fresh"]:
         names = _names()
         zone = zone_of(follower)
@@ -67,8 +75,9 @@ def file(request: HttpRequest, token: str) -> HttpResponse:
     """All records as JSON, to be kept; without a fresh link the page that mails one."""
     link = read_link("preferences", token)
     follower = follower_of(link)
-    if not is_fresh(link, follower):
-        return show(request, "reading/receipt", {"token": token, "fresh": False})
+    context = _context(token, link, follower)
+    if not context["fresh"]:
+        return show(request, "reading/receipt", context)
     records = _records(follower)
     words = _words_seen(records)
     told = {
@@ -79,6 +88,14 @@ def file(request: HttpRequest, token: str) -> HttpResponse:
     answer = JsonResponse(told, json_dumps_params={"ensure_ascii": False, "indent": 2})
     answer["Content-Disposition"] = 'attachment; filename="consent-receipt.json"'
     return answer
+
+
+def _context(token: str, link: PublicLink, follower: Follower) -> dict[str, Any]:
+    return {
+        "token": token,
+        "fresh": was_asked_for(link, follower),
+        "has_mailbox": email_of(follower) is not None,
+    }
 
 
 def words_seen(wording: str) -> str:

@@ -22,11 +22,12 @@ from apps.notifications.reports.sent_to import SentMessage, sent_to, with_titles
 from apps.subscriptions.public import (
     LINK_TYPE,
     PublicLink,
+    email_of,
     follower_of,
-    is_fresh,
     public_page,
     read_link,
     show,
+    was_asked_for,
 )
 from apps.subscriptions.reading.words import FROM, WHY, WHY_ELSE
 from apps.subscriptions.wording import CHANNELS
@@ -40,7 +41,11 @@ def page(request: HttpRequest, token: str) -> HttpResponse:
     """The message that the link stood in; and with a fresh link all others, a page at a time."""
     link = read_link("preferences", token)
     follower = follower_of(link)
-    context: dict[str, Any] = {"token": token, "fresh": is_fresh(link, follower)}
+    context: dict[str, Any] = {
+        "token": token,
+        "fresh": was_asked_for(link, follower),
+        "has_mailbox": email_of(follower) is not None,
+    }
     context["this"] = [_shown(each, token) for each in _this(link, follower)]
     if context["fresh"]:
         rows = list(sent_to(follower, before=_before(request))[: AT_ONCE + 1])

@@ -33,12 +33,14 @@ ACTS: dict[str, Promise] = {
     "rhythm_changed": pgettext_lazy("consent", "Your delivery preferences changed"),
     "phone_confirmed": pgettext_lazy("consent", "You confirmed a phone number"),
     "address_confirmed": pgettext_lazy("consent", "You confirmed your address"),
+    "address_taken_back": pgettext_lazy("consent", "You took your address back"),
     "signed_up": pgettext_lazy("consent", "You signed up"),
     "address_suppressed": pgettext_lazy("consent", "We stopped writing to an address"),
     "address_released": pgettext_lazy("consent", "We write to an address again"),
 }
 WHERE: dict[str, Promise] = {
     "preference_center": pgettext_lazy("consent", "on your preferences page"),
+    "address_page": pgettext_lazy("consent", "on a page that we mailed you a link to"),
     "one_click": pgettext_lazy("consent", "with the unsubscribe button of a mail program"),
     "sign_up_form": pgettext_lazy("consent", "with a sign-up form"),
     "staff": pgettext_lazy("consent", "by our staff, for you"),

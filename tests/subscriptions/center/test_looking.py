@@ -9,17 +9,19 @@ from django.test import Client
 from django.urls import get_resolver, reverse
 from django.utils import timezone
 
+from apps.followers.consent.record import Proof
 from apps.followers.models import Follower
-from apps.followers.people import address_claims
+from apps.followers.people import address_claims, further_addresses
 from apps.lib import tokens
 from apps.notifications.accounts import edit
 from apps.notifications.models import ProviderAccount
-from apps.subscriptions import urls
+from apps.subscriptions import new_way, urls
 from apps.subscriptions.claims.mail import link
 from tests.make import TESTER, make_type
 from tests.subscriptions.pages import everything_stored, preferences_path, visit
 from tests.subscriptions.reading.world import delivery_to, make_letter, make_public, view_path
 from tests.subscriptions.sign_up.world import asked, make_form
+from tests.subscriptions.world import make_warning, way_back
 
 AGENTS = (
     "GoogleImageProxy",
@@ -71,8 +73,25 @@ def paths_of(follower: Follower) -> list[str]:
         args = []
         if "<" in route:
             args = [for_token[route.split("/")[0]]]
+        if pattern.name == "email-back":  # a link of one mail alone
+            paths.append(lost_path(follower))
+            continue
         paths.append(reverse(f"subscriptions:{pattern.name}", args=args))
     return paths
+
+
+def lost_path(follower: Follower) -> str:
+    """The way back to an address in whose place another was put."""
+    make_warning()
+    now = timezone.now()
+    said = Proof("test", TESTER, now)
+    new_way.tell(follower, "email", "", replaced=True, proof=said)
+    lost = follower.addresses.get(channel="email", primary=True)
+    further_addresses.create_address(
+        follower=follower, channel="email", value="thief@example.com", primary=True,
+        by=TESTER, now=now,
+    )  # fmt: skip
+    return way_back(lost)
 
 
 @pytest.mark.parametrize("method", ["get", "head", "options"])
