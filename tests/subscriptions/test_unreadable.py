@@ -24,7 +24,7 @@ pytestmark = pytest.mark.reported
 FORM = "application/x-www-form-urlencoded"
 ONE_CLICK = b"List-Unsubscribe=One-Click"
 BROKEN_MULTIPART = b'--x\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne'
-MANY_FIELDS = b"&".join(b"a%d=1" % number for number in range(1101))
+MANY_FIELDS = b"&".join(b"a%d=1" % number for number in range(2001))
 MANY_PARAMETERS = "?" + MANY_FIELDS.decode()
 TOO_LARGE = b"a=" + b"x" * (5 * 1024 * 1024)
 

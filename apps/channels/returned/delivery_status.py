@@ -10,7 +10,7 @@ _FIELD = re.compile(r"^([A-Za-z][A-Za-z0-9-]*)[ \t]*:[ \t]*(.*)$")
 _FOLDED = re.compile(r"\n[ \t]+(?=\S)")
 _BLOCKS = re.compile(r"\n[ \t]*\n")
 _LOOKS_SO = re.compile(r"^(Final-Recipient|Original-Recipient)[ \t]*:", re.M | re.I)
-_TYPED = re.compile(r"^\s*[\w/-]+\s*;\s*")
+_TYPED = re.compile(r"^\s{0,9}[\w/-]{1,40}\s{0,9};\s{0,9}")
 
 
 @dataclass(slots=True, frozen=True)

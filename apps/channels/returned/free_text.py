@@ -9,7 +9,7 @@ from apps.channels.returned.mail_parts import MailParts
 
 _DAEMON = re.compile(
     r"mailer-?_?daemon|post_?master|mail ?(delivery|er) (sub)?system|mail-daemon|mdaemon|mrelay"
-    r"|delivery (agent|subsystem|system)|mail administrator|bounce@|symantec.*security"
+    r"|delivery (agent|subsystem|system)|mail administrator|bounce@|symantec.{0,60}security"
     r"|mail gateway",
     re.IGNORECASE,
 )
@@ -51,8 +51,8 @@ _ADDRESS = re.compile(
     r"(?<![\w=./+-])[A-Za-z0-9_.+=%$&'*#!?{}~/-]{1,200}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+"
 )
 _CODED = re.compile(
-    r"(?<![\d.:/@-])[45][0-5]\d(?=[ \-:,#)\]])(?!-?\d*\.\d+\.\d+\.)"
-    r"|(?<![\d.])#?[45]\.\d{1,3}\.\d{1,3}(?![\d.]*\d)"
+    r"(?<![\d.:/@-])[45][0-5]\d(?=[ \-:,#)\]])(?!-?\d{0,9}\.\d{1,9}\.\d{1,9}\.)"
+    r"|(?<![\d.])#?[45]\.\d{1,3}\.\d{1,3}(?![\d.]{0,20}\d)"
 )
 _DELAY = re.compile(
     r"delayed|delay\b|(will|shall) (be )?(continue|keep|re-?tr|try)|not (yet )?been delivered yet"

@@ -123,7 +123,7 @@ def _text_of(part: Message) -> str:
         return data.decode("utf-8", "replace")
 
 
-_TAG = re.compile(r"<(?!\S+@\S+>)[^<>]{0,2000}>")
+_TAG = re.compile(r"<(?!\S{1,320}@\S{1,255}>)[^<>]{0,2000}>")
 _BREAK = re.compile(r"<(br|/p|/tr|/div|/li|/h\d)\b[^<>]{0,200}>", re.IGNORECASE)
 
 

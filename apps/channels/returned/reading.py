@@ -46,7 +46,7 @@ class Reading:
 MOST_SAID = 1500  # characters of an answer that are weighed
 _VACATION_HEADERS = ("X-Autoreply", "X-Autorespond", "X-Autoresponder", "X-Vacation")
 _VACATION = re.compile(
-    r"^\W*(re: )?(auto(matic|matische|matisch)?[ -]?(reply|response|antwort|respon)"
+    r"^\W{0,9}(re: )?(auto(matic|matische|matisch)?[ -]?(reply|response|antwort|respon)"
     r"|out of (the )?office"
     r"|abwesen|away (from|until)|on vacation|vacation|réponse automatique|respuesta automática"
     r"|risposta automatica|автоответ|автоматическ|autoreply|urlaub|ooo\b)",

@@ -45,12 +45,12 @@ _NO_DOMAIN = _words(
     r"no (valid )?(mx|mail exchanger)s?\b|has no (mx|mail)|dns domain .{0,80}does not exist",
 )
 _NO_MAILBOX = _words(
-    r"(unknown|no such|invalid|bad|illegal|nonexist\w*|non-exist\w*|unrouteable|undefined)\W+"
-    r"(\w+\W+){0,2}(user|mailbox|recipient|addres|account|destination|person|alias|local"
+    r"(unknown|no such|invalid|bad|illegal|non-?exist\w{0,20}|unrouteable|undefined)\W{1,9}"
+    r"(\w{1,40}\W{1,9}){0,2}(user|mailbox|recipient|addres|account|destination|person|alias|local"
     r"|mail ?drop"
     r"|customer|member)",
-    r"(user|mailbox|recipient|address\w*|account|alias|person|customer"
-    r"|mail drop)\W{1,9}(\S+\s+){0,8}\W{0,2}"
+    r"(user|mailbox|recipient|address\w{0,20}|account|alias|person|customer"
+    r"|mail drop)\W{1,9}(\S{1,80}\s{1,9}){0,8}\W{0,2}"
     r"(unknown|(not|n't) (be )?found|does ?n[o']t exist|not exist|is invalid|not recognized"
     r"|not listed"
     r"|not known|no longer (here|exist|valid|available|in use|with|active|on server)|undefined"
@@ -59,25 +59,26 @@ _NO_MAILBOX = _words(
     r"|recipient)",
     r"no mailbox (here )?(by|with|for|called)|not our customer|not a registered|not known (here"
     r"|at)",
-    r"does ?n[o']t have an? \S+ account|can't find .{0,40}(user|recipient|account)",
+    r"does ?n[o']t have an? \S{1,80} account|can't find .{0,40}(user|recipient|account)",
     r"(not|n't) (listed|found) in|has no mailbox|no (user|recipient|one|body) (by|with|of|here)",
     r"no local mailbox|no longer (works?|employed)|address (changed|has changed)|has moved",
     r"ein solcher .{0,30}existiert nicht|(empf\wnger|adresse|konto|postfach).{0,60}(unbekannt|"
     r"existiert nicht|nicht gefunden)|(destinataire|adresse|compte).{0,60}(inconnu|n'existe pas)",
     r"(usuario|buz[oó]n|cuenta|destinatario).{0,60}(no existe|desconocid|inesistente|sconosciut)",
-    r"(пользовател|адрес|ящик)\w*.{0,60}(не (найден|существу)|неизвест)|нет такого",
+    r"(пользовател|адрес|ящик)\w{0,20}.{0,60}(не (найден|существу)|неизвест)|нет такого",
     r"このユーザー|ユーザー.{0,80}(見つかりません|存在しません)|見つかりませんでした|存在しない",
 )
 _FULL = _words(
-    r"(mailbox|inbox|account|user|recipient|folder|disk|box)\W+(\w+\W+){0,6}(full|over ?quota)\b",
+    r"(mailbox|inbox|account|user|recipient|folder|disk|box)\W{1,9}(\w{1,40}\W{1,9}){0,6}"
+    r"(full|over ?quota)\b",
     r"\b(over|disk|mailbox|storage|user)[ -]?quota|quota exceeded|out of (storage|space)",
-    r"exceed\w* (\w+ ){0,3}(quota|storage)|mailbox (size|is too large|has exceeded)",
-    r"postfach .{0,30}voll|bo[iî]te .{0,30}pleine|buz[oó]n .{0,30}lleno|ящик\w* .{0,30}полн",
+    r"exceed\w{0,20} (\w{1,40} ){0,3}(quota|storage)|mailbox (size|is too large|has exceeded)",
+    r"postfach .{0,30}voll|bo[iî]te .{0,30}pleine|buz[oó]n .{0,30}lleno|ящик\w{0,20} .{0,30}полн",
 )
 _TRY_AGAIN = _words(r"try again|temporar")
 _SENDER = _words(
     r"(sender|from|mail from|originator)('s)? (address|domain)|domain of sender|(spf|ptr) record",
-    r"sender (is )?(rejected|unknown|not)|unrout\w+ sender|sender verif|reverse dns|dns ptr",
+    r"sender (is )?(rejected|unknown|not)|unrout\w{1,40} sender|sender verif|reverse dns|dns ptr",
     r"name lookup failed|client host|helo",
 )
 # it is there, and takes not this, or not from us
@@ -100,11 +101,12 @@ _NOBODY_BY_VENDOR = _words(
 
 # What a server that keeps mail for us says, and none answers with.
 _NETWORK = _words(
-    r"connect(ion)?( to \S+)?:? ?.{0,60}(timed? ?out|refused|reset|lost|dropped|closed|failed)",
+    r"connect(ion)?( to \S{1,80})?:? ?.{0,60}"
+    r"(timed? ?out|refused|reset|lost|dropped|closed|failed)",
     r"no route to host|network (is )?unreachable|(lost|lose) connection|conversation with",
     r"(retry|delivery) time(out)?( not reached)?|time ?out|timed out|could not connect",
     r"retry limit|(too long|expired).{0,30}(queue|time)|queue.{0,20}(too long|expired|lifetime)",
-    r"for the last \d+ seconds|giving up|gave up|mail(er)? loop|loops back|too many hops"
+    r"for the last \d{1,9} seconds|giving up|gave up|mail(er)? loop|loops back|too many hops"
     r"|hop count",
     r"forwarding loop|delivery loop|(host|server) (is )?(down|not responding|unreachable)",
     r"(unable|failed|not able) to connect|not been able to contact|could ?n[o']t be contacted",
@@ -122,13 +124,17 @@ _AFTER_DATA = _words(
     r"(end|final|result) of data|final data|\bdata command|\btext command|message content|"
     r"after (end of )?data|\bDATA\b.{0,20}(:|failed)|(>>>|<<<) DATA$",
 )
-_BAD_SENDER = _words(r"unrout\w+ sender|sender verif|sender address .{0,40}(not exist|invalid)")
+_BAD_SENDER = _words(
+    r"unrout\w{1,40} sender|sender verif|sender address .{0,40}(not exist|invalid)"
+)
 _REJECTED_MAIL = _words(r"mail rej(et|ected\b)")
 _BEFORE_NAMES = _words(r"(reply to|our|sending|during) (the )?(mail from|mail|helo|ehlo|banner)\b")
 
 _ENHANCED = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d]|\.\d)")
 _REPLY = re.compile(r"(?<![\d.:/\[@-])([45])[0-5]\d(?=[ \-:,#)\]]|$)(?!\.\d)")
-_ADDRESS = re.compile(r"<?[^\s<>()\[\]:;,\"']+@[^\s<>()\[\]:;,\"']+>?")
+_ADDRESS = re.compile(
+    r"(?<![^\s<>()\[\]:;,\"'])<?[^\s<>()\[\]:;,\"'@]{1,320}@[^\s<>()\[\]:;,\"'@]{1,255}>?"
+)
 
 
 def verdict(said: str, *, status: str = "", refused: bool = True) -> Verdict:

@@ -96,5 +96,5 @@ def test_the_search_asks_the_same_few_questions_however_much_there_is(
 ):
     for number in range(people):
         make_follower(email=f"choir{number}@example.com", now=timezone.now())
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         found("choir", viewer=viewer)
