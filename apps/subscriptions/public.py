@@ -24,6 +24,7 @@ from django.utils import timezone, translation
 from django.views.decorators.csrf import csrf_exempt
 
 from apps.followers.consent.record import Proof
+from apps.followers.consent.tombstones import Erased
 from apps.followers.models import Address, Follower, NotificationType
 from apps.lib import tokens
 from apps.lib.actor import Actor, ActorKind
@@ -67,7 +68,7 @@ def public_page(view: View) -> View:
             response = view(request, *args, **kwargs)
         except PreviewLink:
             response = show(request, "preview_link", {})
-        except tokens.BadToken:
+        except (tokens.BadToken, Erased):  # gone, or about to be
             response = show(request, "bad_link", {}, status=404)
         except UNREADABLE:
             response = show(request, "unreadable", {}, status=400)

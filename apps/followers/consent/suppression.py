@@ -13,6 +13,8 @@ from apps.followers.models import (
     Address,
     AddressState,
     ConsentRecord,
+    Erasure,
+    ErasureState,
     Suppression,
     SuppressionReason,
 )
@@ -124,6 +126,9 @@ def release(*, suppression: Suppression, by: Actor, now: dt.datetime, note: str 
             key=found.key,
             state__in=(AddressState.BOUNCED, AddressState.SUPPRESSED),
         )
+        # whoever is being erased is written to at none of theirs
+        leaving = Erasure.objects.exclude(state=ErasureState.DONE).values("follower")
+        stopped = stopped.exclude(follower__uid__in=leaving)
         stopped.update(state=AddressState.ACTIVE)
         found.note = note[:300]
         _tell_of([found], Kind.ADDRESS_RELEASED, "address_released", by, now)

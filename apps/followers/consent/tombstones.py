@@ -76,6 +76,19 @@ def refuse(named: Iterable[Named]) -> None:
         raise Erased(told(), field=field)
 
 
+def is_leaving(follower: Follower) -> bool:
+    """Whether somebody is being erased whose row is there still."""
+    return Erasure.objects.filter(follower=follower.uid).exists()
+
+
+def refuse_leaving(follower: Follower) -> None:
+    """Raise Erased where somebody is being erased: what they are given now, nobody would stop.
+    The follower's row is locked.
+    """
+    if is_leaving(follower):
+        raise Erased(told())
+
+
 def is_suppressed(channel: str, key: str) -> bool:
     """Whether somebody who was erased had stopped messages to this address before."""
     marks = list(_hashes([(channel, key)]).values())

@@ -19,6 +19,7 @@ from django.utils.translation import gettext
 
 from apps.channels.push.endpoints import BadEndpoint, origin_of
 from apps.channels.push.web_push_encryption import BadKeys, Browser
+from apps.followers.consent import tombstones
 from apps.followers.models import Address, AddressState, Channel, Follower
 from apps.followers.profile_fields import BadFollower
 from apps.lib.actor import SYSTEM, Actor
@@ -107,14 +108,14 @@ def devices_of(follower: Follower) -> QuerySet[Address]:
 
 # ------------------------------------------------------------------ coming
 def register_app(*, follower: Follower, app: AppDevice, by: Actor, now: dt.datetime) -> Address:
-    """Register an app, at each of its starts. Raises BadDevice, TooManyDevices; see `_register`."""
+    """Register an app, at each of its starts. Raises BadDevice, TooManyDevices, Erased."""
     return _register(follower, _checked_app(app), by, now)
 
 
 def register_browser(
     *, follower: Follower, browser: BrowserDevice, by: Actor, now: dt.datetime
 ) -> Address:
-    """Register a browser, at each visit. Raises BadDevice, TooManyDevices; see `_register`."""
+    """Register a browser, at each visit. Raises BadDevice, TooManyDevices, Erased."""
     return _register(follower, _checked_browser(browser), by, now)
 
 
@@ -212,6 +213,7 @@ def _registered(follower: Follower, device: _Checked, by: Actor, now: dt.datetim
     if follower.pk not in locked:
         raise Follower.DoesNotExist
     follower = locked[follower.pk]
+    tombstones.refuse_leaving(follower)
     known = rows.select_related("follower").first()
     if known and known.follower_id not in held:
         raise _Moved

@@ -16,8 +16,9 @@ from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from apps.followers.consent import tombstones
 from apps.followers.devices.push_devices import key_of
-from apps.followers.models import Address, AddressState, Channel, OffReason, Webhook
+from apps.followers.models import Address, AddressState, Channel, Follower, OffReason, Webhook
 from apps.lib.actor import SYSTEM, Actor
 from apps.lib.facts import Kind, tell
 
@@ -159,11 +160,17 @@ def switch_off(*, webhook: Address, by: Actor, now: dt.datetime) -> bool:
 
 
 def switch_on(*, webhook: Address, by: Actor, now: dt.datetime) -> bool:
-    """Call it again; what failed before does not count any more. False where it was on."""
+    """Call it again; what failed before does not count any more. False where it was on.
+
+    Raises Erased.
+    """
     with transaction.atomic():
+        people = Follower.objects.select_for_update(no_key=True)
+        follower = people.filter(pk=webhook.follower_id).first()
         row = _locked(webhook)
-        if row is None or not row.off_at:
+        if follower is None or row is None or not row.off_at:
             return False
+        tombstones.refuse_leaving(follower)
         row.off_at = None
         row.off_reason = ""
         row.failing_since = None

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext
 
 from apps.channels.https.webhook import new_secret, sealed
+from apps.followers.consent import tombstones
 from apps.followers.devices.push_devices import key_of
 from apps.followers.devices.webhook_calls import UNTRIED
 from apps.followers.models import Address, AddressState, Channel, Follower, OffReason, Webhook
@@ -68,7 +69,7 @@ def create_webhook(
     Where it answered 410, another follower may have it, too.
 
     Raises BadFollower for what is no https address, WebhookKnown where it is called already,
-    AddressTaken where it is for another follower, TooManyWebhooks.
+    AddressTaken where it is for another follower, TooManyWebhooks, Erased.
     """
     url = url.strip()
     if len(url) > LONGEST:
@@ -90,6 +91,7 @@ def create_webhook(
     }
     with transaction.atomic():
         follower = Follower.objects.select_for_update(no_key=True).get(pk=follower.pk)
+        tombstones.refuse_leaving(follower)
         known = (
             Address.objects.filter(channel=Channel.WEBHOOK, key=key)
             .select_related("follower", "webhook")

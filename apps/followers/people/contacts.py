@@ -182,7 +182,8 @@ def change_follower(
 
     A new email or phone takes the place of the primary one and starts fresh: active, unless it is
     suppressed. Publishes follower.changed with before and after of what really changed; nothing
-    changed, no fact. Raises BadAddress, AddressTaken, ExternalIdTaken, UnknownZone, BadFollower.
+    changed, no fact. Raises BadAddress, AddressTaken, ExternalIdTaken, UnknownZone, BadFollower,
+    Erased.
     """
     columns = values.columns()
     places = values.places()
@@ -190,6 +191,7 @@ def change_follower(
     taken = {field: place for field, place in places.items() if place}
     with transaction.atomic():
         follower = Follower.objects.select_for_update().get(pk=follower.pk)
+        tombstones.refuse_leaving(follower)
         if values.says_metadata:
             columns["metadata"] = values.metadata_over(follower.metadata)
         with _clear_conflicts(taken, columns.get("external_id"), but=follower):

@@ -37,6 +37,7 @@ def create_address(
     kind = Channel(channel)
     value, key = normalise(kind, value)
     with _changing(follower, by, now) as row:
+        tombstones.refuse_leaving(row)
         address = row.addresses.filter(channel=kind, key=key).first()
         if address is None:
             address = _created(row, kind, value, key, now)

@@ -44,7 +44,7 @@ def step(erasure_id: int) -> bool:
                 return False
             person = person_of(erasure)
             if erasure.state == ErasureState.STOPPED:
-                _remove(person, now)
+                _remove(person, began=erasure.created_at, now=now)
                 erasure.state = ErasureState.SEARCHING
             else:
                 search.slice_of(erasure, person)
@@ -73,13 +73,13 @@ def resume_stalled(*, now: dt.datetime) -> int:
     return count
 
 
-def _remove(person: Person, now: dt.datetime) -> None:
-    """Remove the person's rows. Raises NotYet."""
+def _remove(person: Person, *, began: dt.datetime, now: dt.datetime) -> None:
+    """Remove the person's rows, but for a sign-up of after the erasure `began`. Raises NotYet."""
     follower = Follower.objects.select_for_update().filter(pk=person.pk).first()
     if follower is None:
         return
     keys = list(follower.addresses.values_list("key", flat=True))
-    sign_ups = SignUp.objects.filter(Q(follower=follower) | Q(key__in=keys))
+    sign_ups = SignUp.objects.filter(Q(follower=follower) | Q(key__in=keys, created_at__lte=began))
     consents = follower.consent_records.values_list("pk", flat=True)
     suppressions = Suppression.objects.filter(key__in=keys)
     person.subjects |= {

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
+from apps.followers.consent import tombstones
 from apps.followers.consent.record import Proof, locked
 from apps.followers.consent.suppression import is_suppressed
 from apps.followers.models import (
@@ -49,7 +50,8 @@ def begin(*, sign_up_id: int, now: dt.datetime) -> SignUp | None:
     """Find or make the follower, and settle when the mail goes (`mail_at`). Inside the
     transaction in which the mail is stored.
 
-    None when there is nothing to mail: it was done before, or is held, and why is stored.
+    None when there is nothing to mail: it was done before, or is held, and why is stored. It waits
+    while the person is being erased, and is then somebody new's.
     """
     with transaction.atomic():
         rows = SignUp.objects.select_for_update(of=("self",)).select_related("form")
@@ -59,6 +61,8 @@ def begin(*, sign_up_id: int, now: dt.datetime) -> SignUp | None:
         row.follower = _follower(row, now)
         # two sign-ups for one address at once see each other's mail
         locked(row.follower)
+        if tombstones.is_leaving(row.follower):
+            return None
         if is_suppressed(Channel.EMAIL, row.key):
             _hold(row, HeldBecause.SUPPRESSED)
             return None

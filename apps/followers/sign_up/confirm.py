@@ -37,12 +37,15 @@ def wording(row: SignUp) -> str:
 def confirm(*, sign_up: SignUp, proof: Proof) -> SignUp:
     """The mailbox is this person's: confirm the address, and let them join what they chose, or
     wait for staff where the form says so. A second call changes nothing.
+
+    Raises Erased for somebody who asked to be erased since.
     """
     with transaction.atomic():
         row = _locked(sign_up)
         if row.state not in OPEN or row.follower is None:
             return row
         follower = locked(row.follower)
+        tombstones.refuse_leaving(follower)
         _confirm_address(follower, row.key, proof)
         row.confirmed_at = proof.now
         row.state = SignUpState.CONFIRMED

@@ -13,14 +13,17 @@ from django.utils import timezone
 from apps.accounts.ledger import seal_new, verify
 from apps.accounts.models import User
 from apps.accounts.permissions import Scope
-from apps.followers.consent.suppression import suppress
+from apps.followers.consent.suppression import release, suppress
 from apps.followers.consent.tombstones import Erased
-from apps.followers.models import Erasure, Follower, ImportProblem, Tombstone
+from apps.followers.devices.push_devices import AppDevice, register_app
+from apps.followers.devices.webhooks import create_webhook
+from apps.followers.models import Erasure, Follower, ImportProblem, Suppression, Tombstone
 from apps.followers.people.further_addresses import create_address
 from apps.followers.privacy import remove
 from apps.followers.privacy.erase import erase
 from apps.lib.erasing.person import Person
 from apps.notifications.models import Delivery, Notification
+from apps.subscriptions.sign_up import mail
 from tests.api.world import make_client
 from tests.followers.imports.world import counts, run_import
 from tests.followers.privacy.world import (
@@ -123,6 +126,43 @@ def test_nobody_but_they_themselves_bring_an_erased_person_back(client: Client) 
     assert Follower.objects.get(addresses__key=EMAIL).subscribed
     assert counts(run_import(f"email,id\n{EMAIL},crm-1\n")) == (0, 1, 0, 0)
     assert not Tombstone.objects.exists()
+
+
+@pytest.mark.django_db
+def test_who_is_being_erased_is_given_nothing_that_could_be_written_to(client: Client) -> None:
+    api = make_client(*Scope)
+    gone = make_follower(email=EMAIL, external_id="crm-1")
+    suppress(channel="email", value=EMAIL, reason="hard_bounce", by=TESTER, now=timezone.now())
+    form = make_form()
+    stale = asked(client, email="second@example.com")
+    by: dict[str, Any] = {"by": TESTER, "now": timezone.now()}
+    erasure = erase(follower=gone, **by)
+    new = {"email": "new@example.com"}
+    for answer in (
+        api.put("/api/v1/followers/by-external-id/crm-1", new),
+        api.patch(f"/api/v1/followers/{gone.uid}", new),
+    ):
+        assert answer.status_code == 409, answer.json()
+        assert REFUSED in answer.content.decode()
+    with pytest.raises(Erased):
+        create_address(follower=gone, channel="email", value="new@example.com", **by)
+    with pytest.raises(Erased):
+        register_app(follower=gone, app=AppDevice("fcm", "token"), **by)
+    with pytest.raises(Erased):
+        create_webhook(follower=gone, url="https://93.184.216.34/", **by)
+    release(suppression=Suppression.objects.get(), **by)
+    assert [row.state for row in gone.addresses.all()] == ["suppressed"]
+
+    row = asked(client, email=EMAIL)
+    assert (row.state, row.follower) == ("asked", None)
+    erase(follower=stale.follower, **by)
+    assert client.post(link_of(stale)).status_code == 404
+    remove.run(erasure.pk)
+    mail.send(sign_up_id=row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.form) == ("mailed", form)
+    assert client.post(link_of(row)).status_code == 200
+    assert Follower.objects.get(addresses__key=EMAIL).subscribed
 
 
 @pytest.mark.django_db
