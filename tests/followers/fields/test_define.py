@@ -151,7 +151,7 @@ def test_postgresql_has_an_index_of_each_searchable_field() -> None:
     assert index._there() == {f"follower_field_{field.pk}": True}
     with connection.cursor() as cursor:
         cursor.execute("SET enable_seqscan = off")
-        plan = Follower.objects.filter(search._field_holds("berlin")).explain()
+        plan = Follower.objects.filter(search._field_holds("berlin")).order_by().explain()
         cursor.execute("RESET enable_seqscan")
     assert f"follower_field_{field.pk}" in plan
     delete_field(field=CustomField.objects.get(), by=TESTER, now=timezone.now())
