@@ -42,8 +42,8 @@ class Addresses(Endpoint):
         refuses=(400, 404, 409),
         details=(
             "The first of its channel is the primary one, which is written to. One that is there "
-            "already stays. With `confirm` the answer is 202, the follower as before: at most one "
-            "mail an hour goes to an address, 409 beyond."
+            "already stays. With `confirm` the answer is 202, the follower as before; 409 where "
+            "this address was asked for them within the hour, or five were within a day."
         ),
     )
     def post(self, request: Request, id: uuid.UUID) -> Response:
