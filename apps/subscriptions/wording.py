@@ -56,6 +56,7 @@ PAUSED = _("Nothing but necessary messages until %(when)s (%(zone)s). The others
 QUIET = _("Your quiet hours: nothing but necessary messages until %(when)s (%(zone)s).")
 BAD_PAUSE = _("Choose a day from tomorrow on, at most a year ahead.")
 
+OWN_UNKEPT = _("This is more than we can keep. Write less; all else that you changed is saved.")
 OLD_LINK = _("This link is too old to add something new. Let us mail you a fresh one.")
 BAD_EMAIL = _("This does not look like an email address. It needs an @, such as name@example.com.")
 BAD_NUMBER = _(

@@ -7,6 +7,7 @@ means the same is understood: "yes", "3,5", a label in any language.
 import datetime as dt
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -128,7 +129,16 @@ def _text(field: CustomField, value: Any) -> str:
     if len(value) > LONGEST:
         said = gettext("write at most {count} characters.")
         raise _refuse(field, said.format(count=LONGEST))
+    if any(_unwritten(char) for char in value):
+        raise _refuse(field, gettext("remove the control character."))
     return value
+
+
+def _unwritten(char: str) -> bool:
+    """Whether a character is none that people write, and that a database may refuse; the line
+    breaks and tabs of a longer text are written.
+    """
+    return unicodedata.category(char) in {"Cc", "Cs"} and not char.isspace()
 
 
 def _number(field: CustomField, value: Any) -> int | float:
@@ -137,7 +147,8 @@ def _number(field: CustomField, value: Any) -> int | float:
         number = _read_number(field, value)
     elif isinstance(value, int | float) and not isinstance(value, bool):
         number = value
-    if number is None or not math.isfinite(number):
+    # asked of floats only: a whole number of hundreds of digits fits none
+    if number is None or (isinstance(number, float) and not math.isfinite(number)):
         raise _refuse(field, gettext("write a number, such as 12.5."))
     if abs(number) >= _LARGEST:
         raise _refuse(field, gettext("write a number of at most 15 digits."))

@@ -19,7 +19,6 @@ from apps.followers.people.contacts import change_follower
 from apps.followers.people.profile import Profile
 from apps.followers.profile_fields import BadFollower
 from apps.lib import tokens
-from apps.lib.partial import UNSET
 
 # An undo is for a slip noticed at once. Later it would bring back choices nobody remembers.
 UNDO_SECONDS = 24 * 3600
@@ -29,9 +28,12 @@ _OWN_PAGES = ("one_click", "preference_center")
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What saving gave; `undo` is the signed way back, "" when nothing changed."""
+    """What saving gave; `undo` is the signed way back, "" when nothing changed, and `own_kept`
+    False where the custom fields did not fit and all else was stored.
+    """
 
     undo: str
+    own_kept: bool = True
 
 
 def save(
@@ -45,7 +47,8 @@ def save(
     proof: Proof,
 ) -> Saved:
     """Store words, `fields` (language, time_zone, measured), `own` (values of public custom fields
-    by key) and `wishes` (consent/rhythm.py), together or not at all.
+    by key) and `wishes` (consent/rhythm.py), together or not at all; all but `own` where a follower
+    can't have these, for that must not stop an opt-out.
 
     Raises what consent.set_preferences, contacts.change_follower and rhythm.set_rhythm raise.
     """
@@ -65,23 +68,34 @@ def save(
             if old != value:
                 were[name] = old
                 new[name] = value
+        if new:
+            change_follower(follower=follower, values=Profile(**new), by=proof.by, now=proof.now)
+        own_kept = not own or _keep(own, follower, proof)
+        if not own_kept:
+            own = None
         own_were = {key: follower.metadata.get(key) for key in own or {}}
-        if new or own:
-            values = Profile(**new, metadata_changes=own or UNSET)
-            change_follower(follower=follower, values=values, by=proof.by, now=proof.now)
         wished: dict[str, Any] = {}
         if wishes:
             turn = rhythm.set_rhythm(follower=follower, values=wishes, proof=proof)
             wished = rhythm.as_json(turn.before)
     if not (change or were or wished or own):
-        return Saved("")
+        return Saved("", own_kept)
     before = {
         "words": change.before.as_json(),
         "fields": were,
         "own": own_were,
         "wishes": wished,
     }
-    return Saved(tokens.make(_UNDO, {"f": str(follower.uid), **before}))
+    return Saved(tokens.make(_UNDO, {"f": str(follower.uid), **before}), own_kept)
+
+
+def _keep(own: Mapping[str, Any], follower: Follower, proof: Proof) -> bool:
+    values = Profile(metadata_changes=own)
+    try:
+        change_follower(follower=follower, values=values, by=proof.by, now=proof.now)
+    except BadFollower:
+        return False
+    return True
 
 
 def way_back(follower: Follower, *, now: dt.datetime) -> str:

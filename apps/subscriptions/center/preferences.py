@@ -23,7 +23,7 @@ from apps.subscriptions.public import (
     public_page,
     read_link,
 )
-from apps.subscriptions.wording import BAD_PAUSE
+from apps.subscriptions.wording import BAD_PAUSE, OWN_UNKEPT
 
 
 @public_page
@@ -61,6 +61,9 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
         wishes=wishes,
         proof=proof(request, follower, SOURCE),
     )
+    if not saved.own_kept:
+        follower.refresh_from_db()
+        return page(request, token, follower, own=own, problem=("own", OWN_UNKEPT), status=400)
     return back(token, "saved", saved.undo, kept=[intent.name_of(key) for key in meant.kept])
 
 

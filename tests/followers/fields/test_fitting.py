@@ -21,6 +21,7 @@ def field(kind: str) -> CustomField:
         ("text", "  Riga ", "Riga"),
         ("text", 7, "7"),
         ("text", "", None),
+        ("text", "Haupt\tstraße\n7", "Haupt\tstraße\n7"),
         ("number", 3, 3),
         ("number", "3", 3),
         ("number", "3,5", 3.5),
@@ -52,6 +53,9 @@ def test_what_means_a_value_is_kept_as_one(kind: str, given: Any, kept: Any) -> 
     [
         ("text", True, "It: write a text."),
         ("text", "x" * 2001, "It: write at most 2000 characters."),
+        ("text", "Ri\x00ga", "It: remove the control character."),
+        ("text", "Ri\ud800ga", "It: remove the control character."),
+        ("number", 10**400, "It: write a number of at most 15 digits."),
         ("number", "1,234", "1,234 can be read as two numbers. Write 1234 or 1.234."),
         ("number", "many", "It: write a number, such as 12.5."),
         ("number", True, "It: write a number, such as 12.5."),

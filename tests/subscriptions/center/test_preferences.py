@@ -490,3 +490,17 @@ def test_a_forwarded_link_shows_no_field_and_changes_none(client: Client, kinds:
     page.press(SAVE, own="1", **{f"own-{field.pk}": "free", f"own-{field.pk}_was": '"pro"'})
     selma.refresh_from_db()
     assert selma.metadata == {"plan": "pro"}
+
+
+def test_fields_that_hold_no_more_do_not_stop_an_opt_out(client: Client, kinds: Any) -> None:
+    field = make_field("city", "text", public=True)
+    selma = make_follower(email="s@example.com", metadata={"noise": "x" * 16_000})
+    page = visit(client, fresh_path(selma))
+    answer = page.flip("cell", "news:email").press(SAVE, **{f"own-{field.pk}": "y" * 1_000})
+    assert answer.response.status_code == 400
+    assert "all else that you changed is saved" in answer.text
+    assert choices(selma) == {("news", "email", False)}
+    page = visit(client, fresh_path(selma)).press(SAVE, **{f"own-{field.pk}": "Ri\x00ga"})
+    assert "remove the control character" in page.text
+    selma.refresh_from_db()
+    assert selma.metadata == {"noise": "x" * 16_000}

@@ -204,3 +204,12 @@ def test_a_custom_field_is_asked_in_its_way_and_judged(client: Client, db: None)
     assert made.status_code == 200
     kept = {"plan": "pro", "makes": ["pro", "free"], "born": "1990-05-31"}
     assert SignUp.objects.get().answers == kept
+
+
+def test_a_control_character_is_refused_beside_its_question(client: Client, db: None) -> None:
+    make_field("city", "text")
+    make_form(questions=[Question("city"), Question("street")])
+    for key in ("city", "street"):
+        answer = fill_in(client, email="ida@example.com", **{key: "a\x00"})
+        assert answer.status_code == 400
+    assert not SignUp.objects.exists()
