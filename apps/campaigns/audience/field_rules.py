@@ -59,12 +59,20 @@ def _check_value(value: Any, field: CustomField) -> None:
         kept = value_for(field, value)
     except BadFollower as error:
         raise BadRules(error.sentence, cause=UNFIT) from error
-    if isinstance(kept, list):
-        [kept] = kept
+    if field.kind == FieldKind.CHOICES:
+        kept = _only(kept, field)
     if not _means(value, kept):
         said = gettext("{field} is kept as “{kept}”. Write that instead of “{value}”.")
         words = {"field": field.label(get_language() or ""), "kept": kept, "value": value}
         raise BadRules(said.format(**words), cause=UNFIT)
+
+
+def _only(kept: Sequence[str] | None, field: CustomField) -> str:
+    """Give the one value that a text such as "pro, free" must come to."""
+    if kept is None or len(kept) != 1:
+        said = gettext("{field}: compare with one value at a time.")
+        raise BadRules(said.format(field=field.label(get_language() or "")), cause=UNFIT)
+    return kept[0]
 
 
 def _means(value: Any, kept: Any) -> bool:

@@ -26,7 +26,7 @@ from apps.followers.exports.schedules import (
     change_schedule,
     create_schedule,
     delete_schedule,
-    store_of,
+    known_store,
 )
 from apps.followers.exports.source import sources
 from apps.followers.models import ExportEvery, ExportPlace, ExportSchedule
@@ -60,7 +60,7 @@ class ExportScheduleForm(forms.Form):
     folder = forms.CharField(
         max_length=200,
         label=_("Folder"),
-        help_text=_("Each export gets a folder of its own in it, named after its time."),
+        help_text=_("Each export gets a folder of its own in it, named after its time and rows."),
     )
     bucket = forms.CharField(
         max_length=63, required=False, label=_("Bucket"), help_text=_("This and below: of a store.")
@@ -91,7 +91,7 @@ class ExportScheduleForm(forms.Form):
         initial: dict[str, Any] = {"kind": "followers", "every": "daily", "at": "03:00"}
         initial |= {"folder": "followers", "active": True}
         if schedule:
-            store = store_of(schedule)
+            store = known_store(schedule)
             initial = {name: getattr(schedule, name) for name in _TYPED}
             initial |= {name: getattr(store, name) for name in _OF_STORE}
             initial["segment"] = schedule.asked.get("segment")

@@ -61,6 +61,7 @@ class StorePlace:
         try:
             import boto3
             from botocore.config import Config
+            from botocore.exceptions import BotoCoreError
         except ImportError:
             said = gettext(
                 "A store that speaks S3 needs the package boto3, which is not installed. Run: pip"
@@ -84,9 +85,16 @@ class StorePlace:
         keys = {}
         if access_key:
             keys = {"aws_access_key_id": access_key, "aws_secret_access_key": secret_key}
-        self._client: Any = boto3.session.Session(**keys).client(
-            "s3", region_name=region or "us-east-1", endpoint_url=endpoint or None, config=config
-        )
+        session = boto3.session.Session(**keys)
+        try:
+            self._client: Any = session.client(
+                "s3",
+                region_name=region or "us-east-1",
+                endpoint_url=endpoint or None,
+                config=config,
+            )
+        except (BotoCoreError, ValueError) as error:  # ValueError: an address that is none
+            raise Unstored(str(error)) from error
 
     def put(self, name: str, pieces: Iterator[bytes]) -> None:
         """Upload a file, in the place of an older one. Raises Unstored."""

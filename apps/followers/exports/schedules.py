@@ -16,12 +16,14 @@ from apps.followers.exports.places import FolderPlace, StorePlace, Unstored
 from apps.followers.exports.source import source_of
 from apps.followers.models import ExportPlace, ExportSchedule
 from apps.lib.actor import Actor
-from apps.lib.crypto import decrypt, encrypt
+from apps.lib.crypto import Undecryptable, decrypt, encrypt
 from apps.lib.facts import Kind, tell
 from apps.lib.partial import changes
 from apps.lib.refusals import Refused
 
+_HOST = re.compile(r"[A-Za-z0-9_.:-]+")
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
+_REGION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
@@ -84,9 +86,19 @@ def store_of(schedule: ExportSchedule) -> Store:
     return Store(**decrypt(schedule.settings))
 
 
+def known_store(schedule: ExportSchedule) -> Store:
+    """Read the store; an empty one where no key of FIELD_KEYS opens it any more, so that it can
+    be typed anew, or the schedule removed.
+    """
+    try:
+        return store_of(schedule)
+    except Undecryptable:
+        return Store()
+
+
 def told(schedule: ExportSchedule) -> dict[str, Any]:
     """Give what the history shows of a schedule: no secret."""
-    store = store_of(schedule)
+    store = known_store(schedule)
     return {
         "name": schedule.name,
         "kind": schedule.kind,
@@ -109,7 +121,7 @@ def _save(
     before: dict[str, Any] = {}
     if row.pk:
         before = told(row)
-    store = _merged(store_of(row), values.store)
+    store = _merged(known_store(row), values.store)
     _check(values, store)
     row.name = values.name.strip()
     row.kind = values.kind
@@ -171,6 +183,9 @@ def _check_store(store: Store) -> None:
     if not _BUCKET.fullmatch(store.bucket):
         said = gettext("Write the bucket's name: small letters, digits, dots and dashes.")
         raise BadSchedule(said, field="bucket")
+    if store.region and not _REGION.fullmatch(store.region):
+        said = gettext("Write the region as the store names it, such as eu-central-1.")
+        raise BadSchedule(said, field="region")
     if store.endpoint and not _is_address(store.endpoint):
         said = gettext("Write the address of the store as https://store.example.com.")
         raise BadSchedule(said, field="endpoint")
@@ -180,13 +195,17 @@ def _check_store(store: Store) -> None:
 
 
 def _is_address(text: str) -> bool:
+    """Whether a text is the address of a store: no user name or password is part of it, which
+    the history would show.
+    """
     try:
         parts = urlsplit(text)
-        return (
-            parts.scheme in ("https", "http") and bool(parts.hostname) and parts.path in ("", "/")
-        )
+        _ = parts.port  # ValueError where it is no number
     except ValueError:
         return False
+    is_plain = "@" not in parts.netloc and not parts.query and not parts.fragment
+    is_web = parts.scheme in ("https", "http") and parts.path in ("", "/")
+    return is_web and is_plain and bool(_HOST.fullmatch(parts.hostname or ""))
 
 
 def place_of(schedule: ExportSchedule) -> FolderPlace | StorePlace:

@@ -89,7 +89,7 @@ def _put(shipment: Shipment) -> bool:
     export = shipment.export
     schedule = shipment.schedule
     place = place_of(schedule)
-    folder = f"{export.created_at.astimezone(dt.UTC):%Y-%m-%dT%H%M%SZ}"
+    folder = _folder(export)
     done = shipment.chunks_done
     end = min(done + CHUNKS_PER_FILE, export.chunks_done)
     if done < end or not shipment.files_done:
@@ -114,6 +114,14 @@ def _put(shipment: Shipment) -> bool:
     place.put(f"{folder}/manifest.json", iter([text.encode()]))
     _note_stored(shipment, export)
     return False
+
+
+def _folder(export: Export) -> str:
+    """Name the folder of an export: its time, its kind, and an id, for schedules that are due
+    together may share a place.
+    """
+    begun = export.created_at.astimezone(dt.UTC)
+    return f"{begun:%Y-%m-%dT%H%M%SZ}-{export.kind}-{export.uid.hex[-12:]}"
 
 
 def _note_stored(shipment: Shipment, export: Export) -> None:

@@ -29,6 +29,8 @@ def write(key: str, op: str, value: Any = None) -> Any:
         ("choice", "in", ["pro", "gold"], "choose one of: pro, free."),
         ("choice", "is", "Professional", "is kept as “pro”. Write that instead"),
         ("choices", "is", "pro", "can't be compared by “is”"),
+        ("choices", "contains", "pro, free", "It: compare with one value at a time."),
+        ("choices", "contains", ",", "It: compare with one value at a time."),
         ("boolean", "is", "yes", "is kept as “True”. Write that instead"),
         ("number", "is", "many", "write a number"),
         ("date", "is", "soon", "write a date"),

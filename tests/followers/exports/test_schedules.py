@@ -113,7 +113,7 @@ def test_what_is_due_begins_once_and_its_files_are_in_the_folder(
     Shipment.objects.update(due_at=timezone.now())
     store.run(job.shipment.pk)
     [folder] = (root / "bi/followers").iterdir()
-    assert folder.name == f"{job.created_at:%Y-%m-%dT%H%M%SZ}"
+    assert folder.name.startswith(f"{job.created_at:%Y-%m-%dT%H%M%SZ}-followers-")
     assert sorted(path.name for path in folder.iterdir()) == [
         "manifest.json",
         "part-0001.csv",
@@ -130,6 +130,20 @@ def test_what_is_due_begins_once_and_its_files_are_in_the_folder(
     assert AuditEntry.objects.filter(kind=Kind.EXPORT_STORED).count() == 1
 
 
+def test_two_that_are_due_together_share_a_place_and_no_file(root: Path, anna: Follower) -> None:
+    one = made()
+    other = made(dataclasses.replace(NIGHTLY, name="Another", kind="suppressions"))
+    again = made(dataclasses.replace(NIGHTLY, name="Once more"))
+    now = timezone.now()
+    for schedule in (one, other, again):
+        start(schedule=schedule, by=TESTER, now=now)
+    for job in Export.objects.all():
+        write.run(job.pk)
+        store.run(job.shipment.pk)
+    found = [json.loads(path.read_text()) for path in root.glob("bi/followers/*/manifest.json")]
+    assert sorted(each["kind"] for each in found) == ["followers", "followers", "suppressions"]
+
+
 def test_a_store_gets_a_large_file_in_pieces(
     s3: FakeS3, anna: Follower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,7 +152,8 @@ def test_a_store_gets_a_large_file_in_pieces(
     monkeypatch.setattr("s3transfer.upload.ChunksizeAdjuster", AsItIs)
     shipment = ran(made(dataclasses.replace(into(s3), file_format="xlsx")))
     assert shipment.state == "stored"
-    place = f"bi/followers/{shipment.export.created_at:%Y-%m-%dT%H%M%SZ}"
+    [place] = {name.rpartition("/")[0] for name in s3.files}
+    assert place.startswith("bi/followers/")
     assert set(s3.files) == {f"{place}/part-0001.xlsx", f"{place}/manifest.json"}
     rows = some_rows(shipment.export, 0, 1)
     made_here = b"".join(FORMATS["xlsx"].write(columns_of(shipment.export), rows))
@@ -222,6 +237,23 @@ def test_the_secret_is_kept_encrypted_and_stays_with_its_address(s3: FakeS3, db:
     assert refused.value.field == "secret_key"
 
 
+def test_a_schedule_whose_key_is_lost_can_be_typed_anew_and_removed(s3: FakeS3, db: None) -> None:
+    schedule = made(into(s3))
+    ExportSchedule.objects.update(settings="closed")
+    schedule.refresh_from_db()
+    with pytest.raises(BadSchedule) as refused:
+        change_schedule(
+            schedule=schedule, values=into(s3, secret_key=None), by=TESTER, now=timezone.now()
+        )
+    assert refused.value.field == "secret_key"
+    kept = change_schedule(schedule=schedule, values=into(s3), by=TESTER, now=timezone.now())
+    assert store_of(kept).secret_key == SECRET
+    ExportSchedule.objects.update(settings="closed")
+    kept.refresh_from_db()
+    delete_schedule(schedule=kept, by=TESTER, now=timezone.now())
+    assert not ExportSchedule.objects.exists()
+
+
 @pytest.mark.parametrize(
     ("said", "field"),
     [
@@ -232,6 +264,11 @@ def test_the_secret_is_kept_encrypted_and_stays_with_its_address(s3: FakeS3, db:
         ({"file_format": "pdf"}, "file_format"),
         ({"place": "s3"}, "bucket"),
         ({"place": "s3", "store": Store(bucket="b-1", endpoint="ftp://x")}, "endpoint"),
+        ({"place": "s3", "store": Store(bucket="b-1", endpoint="https://a b")}, "endpoint"),
+        ({"place": "s3", "store": Store(bucket="b-1", endpoint="https://a:x")}, "endpoint"),
+        ({"place": "s3", "store": Store(bucket="b-1", endpoint="https://u:p@a.test")}, "endpoint"),
+        ({"place": "s3", "store": Store(bucket="b-1", region="eu central")}, "region"),
+        ({"place": "s3", "store": Store(bucket="b-1", endpoint="https://a..b")}, "place"),
         ({"place": "s3", "store": Store(bucket="b-1", access_key="k")}, "secret_key"),
     ],
 )

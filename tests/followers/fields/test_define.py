@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.utils import timezone
+from django_q.models import OrmQ
 
 from apps.accounts.models import AuditEntry
 from apps.followers.fields import index
@@ -153,7 +154,18 @@ def test_postgresql_has_an_index_of_each_searchable_field() -> None:
         cursor.execute("SET enable_seqscan = off")
         plan = Follower.objects.filter(search._field_holds("berlin")).order_by().explain()
         cursor.execute("RESET enable_seqscan")
-    assert f"follower_field_{field.pk}" in plan
+        assert f"follower_field_{field.pk}" in plan
+        OrmQ.objects.all().delete()
+        index.announce_missing(now=timezone.now())
+        assert not OrmQ.objects.exists()
+        # as a worker leaves it that died in the midst of making it
+        name = f"follower_field_{field.pk}"
+        broken = "UPDATE pg_index SET indisvalid = false WHERE indexrelid = %s::regclass"
+        cursor.execute(broken, [name])
+    index.announce_missing(now=timezone.now())
+    assert OrmQ.objects.count() == 1
+    index.bring_up_to_date()
+    assert index._there() == {name: True}
     delete_field(field=CustomField.objects.get(), by=TESTER, now=timezone.now())
     index.bring_up_to_date()
     assert index._there() == {}
