@@ -20,6 +20,7 @@ from apps.subscriptions.claims.mail import link
 from tests import looks
 from tests.followers.fields.world import make_field
 from tests.make import TESTER, make_follower, make_type
+from tests.subscriptions.center.test_looking import lost_path
 from tests.subscriptions.pages import fresh_path, preferences_path, unsubscribe_path, visit
 from tests.subscriptions.world import connect_browser, make_web_push
 
@@ -96,7 +97,10 @@ def answers(
         "sent": client.post("/p/link/", {"email": "a@example.com"}),
         "wrong": client.post("/p/link/", {"email": "a@"}),
         "busy and wrong": client.post(preferences_path(busy), WRONG_HOURS),
+        "no mailbox": client.get(f"{preferences_path(make_follower(name='Nobody'))}receipt/"),
     }
+    lost = lost_path(anna)
+    pages |= {"address lost": client.get(lost), "address back": client.post(lost)}
     return {name: (page.status_code, page.content.decode()) for name, page in pages.items()}
 
 
