@@ -4,7 +4,7 @@ Nothing here writes. The preview and the run take the same road, so that what wa
 happens.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from operator import attrgetter
@@ -26,8 +26,10 @@ from apps.followers.imports.rows import (
     ImportedPerson,
     Place,
     Terms,
+    named_in,
     read,
 )
+from apps.followers.imports.status_words import Standing
 from apps.followers.models import (
     Address,
     AddressState,
@@ -35,9 +37,11 @@ from apps.followers.models import (
     Import,
     ImportedFollower,
     Tagging,
+    Tombstone,
 )
 from apps.followers.profile_fields import BadFollower
 
+_ASKED = 10_000  # names that one query asks for
 _TWICE = {
     "external_id": _("Line {line:,} of this file has the same external id already."),
     "email": _("Line {line:,} of this file has the same email already."),
@@ -183,9 +187,17 @@ def look_up(
 
 def _erased(keys: Mapping[str, Sequence[str]]) -> set[tuple[str, str]]:
     """Find the keys of people who were erased: {(name of the key, key)}."""
+    return _erased_among((name, key) for name in KEYS for key in keys[name])
+
+
+def _erased_among(named: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
     names = {CHANNEL_OF.get(name, name): name for name in KEYS}
-    named = [(CHANNEL_OF.get(name, name), key) for name in KEYS for key in keys[name]]
-    return {(names[kind], key) for kind, key in tombstones.among(named)}
+    kinds = [(CHANNEL_OF.get(name, name), key) for name, key in named]
+    found: set[tuple[str, str]] = set()
+    for start in range(0, len(kinds), _ASKED):
+        marked = tombstones.among(kinds[start : start + _ASKED])
+        found |= {(names[kind], key) for kind, key in marked}
+    return found
 
 
 def holders_of(keys: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], int]:
@@ -214,10 +226,30 @@ def judge_rows(
         try:
             people.append((row, read(row, terms)))
         except BadRow as error:
-            refused.append(
-                RowDecision(row.line, Action.REFUSED, row.cells, str(error), why=error.problem)
-            )
+            refused.append(_refused(row, error, terms.options))
     return people, refused
+
+
+def _refused(row: CsvRow, error: BadRow, options: Options) -> RowDecision:
+    return RowDecision(
+        row.line,
+        Action.REFUSED,
+        row.cells,
+        refusal_of(str(error), error.person, options),
+        person=error.person,
+        why=error.problem,
+    )
+
+
+def refusal_of(said: str, person: ImportedPerson | None, options: Options) -> str:
+    """Say why a row is refused, and that its opt-out is obeyed nevertheless."""
+    if person is None:
+        return said
+    listed = options.do_not_contact and person.all_places
+    if person.opted_out or person.suppressions or listed:
+        obeyed = gettext("The opt-out in this row is obeyed.")
+        return f"{said} {obeyed}"
+    return said
 
 
 def decide_slice(
@@ -232,17 +264,39 @@ def decide_slice(
 
     `job` as in `look_up`.
     """
-    known = look_up([person for _, person in people], memory, job=job)
+    about = [person for _, person in people]
+    about += [decision.person for decision in refused if decision.person]
+    known = look_up(about, memory, job=job)
     how = decide
     if options.do_not_contact:
         how = decide_to_suppress
     decided = []
     for row, person in people:
         if _is_erased(person, known):
-            decided.append(_refuse_erased(person))
+            decided.append(_refuse_erased(person, known, options))
         else:
             decided.append(how(person, row.cells, known, memory, options))
-    return sorted([*decided, *refused], key=attrgetter("line"))
+    decided += _without_erased_people(refused, known, options)
+    return sorted(decided, key=attrgetter("line"))
+
+
+def _without_erased_people(
+    refused: Sequence[RowDecision], known: Known, options: Options
+) -> Iterator[RowDecision]:
+    """Keep nothing of the rows that name somebody who was erased, wherever they stand in it."""
+    unread: dict[int, set[tuple[str, str]]] = {}
+    if Tombstone.objects.exists():
+        for decision in refused:
+            if decision.person is None:
+                unread[decision.line] = named_in(decision.cells, options.country)
+    erased = _erased_among(set().union(*unread.values()))
+    for decision in refused:
+        if decision.person and _is_erased(decision.person, known):
+            yield _refuse_erased(decision.person, known, options)
+        elif erased.isdisjoint(unread.get(decision.line, ())):
+            yield decision
+        else:
+            yield replace(decision, cells=[])
 
 
 def _is_erased(person: ImportedPerson, known: Known) -> bool:
@@ -250,11 +304,36 @@ def _is_erased(person: ImportedPerson, known: Known) -> bool:
     return not named.isdisjoint(known.erased)
 
 
-def _refuse_erased(person: ImportedPerson) -> RowDecision:
-    """Refuse a row about somebody who was erased, and keep nothing of it."""
+def _refuse_erased(person: ImportedPerson, known: Known, options: Options) -> RowDecision:
+    """Refuse a row about somebody who was erased, and keep nothing of it; an opt-out counts for
+    the others it names.
+    """
     said = tombstones.told()
+    rest = _without_erased(person, known)
+    if rest.keys:
+        said = refusal_of(said, rest, options)
     why = CellProblem("erased", said)
-    return RowDecision(person.line, Action.REFUSED, [], said, why=why)
+    return RowDecision(person.line, Action.REFUSED, [], said, person=rest, why=why)
+
+
+def _without_erased(person: ImportedPerson, known: Known) -> ImportedPerson:
+    """Leave out by what somebody who was erased is known."""
+    kept = [place for place in person.all_places if (place.field, place.key) not in known.erased]
+    first: dict[str, Place] = {}
+    for place in kept:
+        first.setdefault(place.field, place)
+    keys = {name: place.key for name, place in first.items()}
+    external_id = person.keys.get("external_id", "")
+    if external_id and ("external_id", external_id) not in known.erased:
+        keys["external_id"] = external_id
+    standings = person.standings
+    if "email" in person.places and "email" not in first:
+        # what came back or was complained about was mail, and the phone is not suppressed for it
+        if Standing.COMPLAINED in standings:
+            standings |= {Standing.OUT}
+        standings -= {Standing.BOUNCED, Standing.COMPLAINED}
+    more = tuple(place for place in kept if place is not first[place.field])
+    return replace(person, keys=keys, places=first, more=more, standings=standings)
 
 
 def decide(
@@ -266,10 +345,7 @@ def decide(
     """
     follower = _owner(person, known)
     if refusal := _refusal(person, follower, known, memory):
-        note = refusal.message
-        if person.opted_out or person.suppressions:
-            obeyed = gettext("The opt-out in this row is obeyed.")
-            note = f"{note} {obeyed}"
+        note = refusal_of(refusal.message, person, options)
         return RowDecision(person.line, Action.REFUSED, cells, note, person=person, why=refusal)
     also_out = _others_out(person, follower, known)
     person = _without_taken(person, follower, known, memory)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 
 from apps.followers.imports.cells import inert
 from apps.followers.imports.csv_file import CsvRow
+from apps.followers.imports.plan import refusal_of
 from apps.followers.imports.rows import BadRow, Terms, read
 from apps.followers.models import Import, ImportProblem
 
@@ -37,7 +38,7 @@ def _found(row: CsvRow, terms: Terms) -> str:
     try:
         person = read(row, terms)
     except BadRow as error:
-        return error.sentence
+        return refusal_of(error.sentence, error.person, terms.options)
     return " ".join(problem.message for problem in person.problems)
 
 

@@ -10,6 +10,7 @@ import ipaddress
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
@@ -39,6 +40,7 @@ from apps.followers.profile_fields import BadFollower
 from apps.lib.partial import merged
 from apps.lib.refusals import Refused
 
+KEPT = 10_000  # characters of a cell in the file of problems
 _Value = TypeVar("_Value")
 # What stands between the signs of a list, and the sign behind it.
 _PART = re.compile(r"([^;,\n|<>]++)([;,\n|<>]?)")
@@ -56,11 +58,14 @@ class CellProblem(NamedTuple):
 
 
 class BadRow(Refused):
-    """A row that can't be taken; `problem` is how a preview counts it."""
+    """A row that can't be taken; `problem` is how a preview counts it, `person` whom it is about,
+    where that and what its other cells say of consent could be read.
+    """
 
     def __init__(self, sort: str, message: str, cell: str = "") -> None:
         super().__init__(message, field="row")
         self.problem = CellProblem(sort, message, cell)
+        self.person: ImportedPerson | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,11 +209,11 @@ def read(row: CsvRow, terms: Terms) -> ImportedPerson:
         raise said.nobody()
     more = tuple(place for place in places if place is not first[place.field])
     tags = said.tags(terms.options.tags)
-    standings = said.standings(terms.options.standing)
+    standings, unknown = said.standings(terms.options.standing)
     metadata = said.metadata(terms.fields)
     proof = said.proof(terms)
     signed_up = said.moment("subscribed_at", terms) or proof.confirmed_at
-    return ImportedPerson(
+    person = ImportedPerson(
         line=row.line,
         keys=keys,
         places=first,
@@ -222,6 +227,10 @@ def read(row: CsvRow, terms: Terms) -> ImportedPerson:
         name_is_weak=said.name_is_weak(),
         problems=tuple(said.problems),
     )
+    if unknown:
+        unknown.person = person
+        raise unknown
+    return person
 
 
 @dataclass(slots=True)
@@ -325,16 +334,17 @@ class _Said:
             ),
         )
 
-    def standings(self, of_all: str) -> frozenset[Standing]:
-        """Read all columns about consent. Raises BadRow for unknown words."""
+    def standings(self, of_all: str) -> tuple[frozenset[Standing], BadRow | None]:
+        """Read all columns about consent, and say what is wrong with the first unknown word."""
         found = standings(STATUS, of_all)
+        unknown = None
         for target in CONSENT:
             for cell in self.cells.get(target, []):
                 try:
                     found |= standings(target, cell)
                 except ValueError:
-                    raise BadRow(target, _unknown_word(target, cell), cell) from None
-        return found
+                    unknown = unknown or BadRow(target, _unknown_word(target, cell), cell)
+        return found, unknown
 
     def tags(self, of_all: Sequence[str]) -> list[str]:
         names = list(of_all)
@@ -363,6 +373,20 @@ class _Said:
             else:
                 kept |= more
         return kept
+
+
+def named_in(texts: Sequence[str], country: str) -> set[tuple[str, str]]:
+    """List by what the cells of a row that can't be read may name somebody: {(name, key)}."""
+    found = set()
+    for text in texts:
+        whole = cells.original(text[:KEPT]).strip()
+        found.add(("external_id", whole))
+        for part in _parts(whole):
+            found.add(("external_id", part))
+            for name, channel in CHANNEL_OF.items():
+                with suppress(Refused):
+                    found.add((name, _normalised(channel, part, country)[1]))
+    return found
 
 
 def _network_address(cell: str) -> str:

@@ -13,7 +13,7 @@ from apps.followers.consent.suppression import states_of, suppress_many
 from apps.followers.imports.columns import KEYS
 from apps.followers.imports.options import Options
 from apps.followers.imports.plan import Action, RowDecision, holders_of
-from apps.followers.imports.rows import ImportedPerson, Place
+from apps.followers.imports.rows import KEPT, ImportedPerson, Place
 from apps.followers.models import (
     Address,
     AddressState,
@@ -30,7 +30,6 @@ from apps.followers.people.tagging import ensure_tags
 from apps.lib.actor import Actor
 from apps.lib.facts import Kind, tell_together
 
-_CELL = 10_000  # characters of a cell in the file of problems
 _BATCH = 250  # rows per CASE of bulk_update: longer ones cost more than they save
 
 
@@ -75,7 +74,7 @@ def _sign_up(
 
 
 def _problem(job: Import, row: RowDecision) -> ImportProblem:
-    cells = [cell[:_CELL] for cell in row.cells]
+    cells = [cell[:KEPT] for cell in row.cells]
     taken = row.action != Action.REFUSED
     message = row.message[:300]
     return ImportProblem(job=job, line=row.line, message=message, row=cells, taken=taken)

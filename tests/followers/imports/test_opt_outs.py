@@ -4,12 +4,13 @@ import re
 from typing import Any
 
 import pytest
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from apps.followers.consent.suppression import suppress
 from apps.followers.imports import run
 from apps.followers.imports.columns import BadMapping, check_mapping, suggest
 from apps.followers.imports.preview import preview_of
+from apps.followers.imports.problems_file import problems_in_words
 from apps.followers.models import (
     Address,
     ConsentRecord,
@@ -279,6 +280,36 @@ def test_an_opt_out_is_obeyed_even_where_its_row_is_refused(anna: Follower) -> N
     }
     messages = job.problems.values_list("message", flat=True)
     assert all("The opt-out in this row is obeyed." in message for message in messages)
+
+
+def test_an_opt_out_is_obeyed_beside_an_unknown_word(anna: Follower) -> None:
+    job = run_import(
+        "email,Status,Bounced\n"
+        "anna@example.com,unsubscribed,maybe\n"
+        "new@example.com,spam,maybe\n"
+        "other@example.com,subscribed,maybe\n",
+        {"email": "email", "Status": "subscribed", "Bounced": "bounced"},
+        values={"Bounced": {"maybe": "refuse"}},
+    )
+    assert counts(job) == (0, 0, 0, 3)
+    assert subscribed()["anna@example.com"] is False
+    assert dict(Suppression.objects.values_list("key", "reason")) == {
+        "new@example.com": "complaint"
+    }
+    unknown = "'maybe' is neither yes nor no, nor a date. Write yes or no."
+    obeyed = f"{unknown} The opt-out in this row is obeyed."
+    assert [row.message for row in problems_in_words(job, 9)] == [obeyed, obeyed, unknown]
+    with translation.override("ru"):
+        assert "maybe" in problems_in_words(job, 1)[0].message
+        assert "obeyed" not in problems_in_words(job, 1)[0].message
+
+
+def test_a_do_not_contact_list_counts_whatever_else_its_rows_say() -> None:
+    values = {"Bounced": {"maybe": "refuse"}}
+    mapping = {"email": "email", "Bounced": "bounced"}
+    content = "email,Bounced\nnew@example.com,maybe\n"
+    run_import(content, mapping, do_not_contact=True, values=values)
+    assert Suppression.objects.get().reason == SuppressionReason.MANUAL
 
 
 def test_an_opt_out_is_obeyed_for_each_address_of_its_cell(anna: Follower) -> None:

@@ -166,6 +166,33 @@ def test_who_is_being_erased_is_given_nothing_that_could_be_written_to(client: C
 
 
 @pytest.mark.django_db
+def test_a_row_of_an_erased_person_still_says_what_others_in_it_do_not_want(
+    anna: Follower, boris: Follower
+) -> None:
+    erased(make_follower(email=EMAIL, phone=PHONE, external_id="crm-1"))
+    values = {"status": {"perhaps": "refuse"}}
+    job = run_import(
+        "email,phone,id,status\n"
+        "anna@example.com,,crm-1,unsubscribed\n"
+        f"{EMAIL},+4915100000000,,spam\n"
+        f"{EMAIL},,,perhaps\n"
+        f"Ida <{EMAIL}>,too few\n"
+        f"broken,{EMAIL},,\n",
+        {"email": "email", "phone": "phone", "id": "external_id", "status": "subscribed"},
+        values=values,
+    )
+    assert counts(job) == (0, 0, 0, 5)
+    assert not Follower.objects.get(pk=anna.pk).subscribed
+    assert not Suppression.objects.exists()  # a complaint was about the mail, not about the phone
+    problems = list(ImportProblem.objects.all())
+    assert problems[0].message == f"{REFUSED} The opt-out in this row is obeyed."
+    assert not [problem for problem in problems if problem.row]
+    listed = run_import(f"email\n{EMAIL}; boris@example.com\n{EMAIL}\n", do_not_contact=True)
+    assert counts(listed) == (0, 0, 0, 2)
+    assert list(Suppression.objects.values_list("key", flat=True)) == ["boris@example.com"]
+
+
+@pytest.mark.django_db
 def test_a_word_against_an_address_outlives_who_said_it(client: Client) -> None:
     gone = make_follower(email=EMAIL)
     suppress(channel="email", value=EMAIL, reason="complaint", by=TESTER, now=timezone.now())
