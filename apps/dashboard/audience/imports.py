@@ -218,12 +218,15 @@ class MappingForm(forms.Form):
         help_text=_("Such as “newsletter form, May 2026”. Kept in the consent record of each."),
     )
 
-    def __init__(self, *args: Any, job: Import, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, job: Import, greets: bool, **kwargs: Any) -> None:
+        """Prepare the form of an import; `greets`: whether its reader may let messages leave."""
         super().__init__(*args, **kwargs)
         known = _countries(get_language() or "en")
         without = (WITHOUT_PLUS, gettext("They have a country code, but no plus sign"))
         offer(self, "country", [("", gettext("None")), without, *known])
-        offer(self, "welcome", _greetings())
+        offer(self, "welcome", _greetings(greets=greets))
+        if not greets:
+            self.fields["welcome"].help_text = gettext("Senders may send a welcome message.")
         for name in ("do_not_contact", "standing", "country", "dates"):
             self.fields[name].initial = job.options.get(name)
         self.job = job
@@ -302,9 +305,11 @@ def _target_field(column: str, target: str, own: Sequence[tuple[str, str]]) -> f
     )
 
 
-def _greetings() -> list[tuple[str, str]]:
+def _greetings(*, greets: bool) -> list[tuple[str, str]]:
     """Offer the message types that can greet people, by key; "" greets nobody."""
     offered = [("", gettext("No, they are people we know already: greet nobody"))]
+    if not greets:
+        return offered
     for kind in NotificationType.objects.filter(active=True, confirms=False):
         if Channel.EMAIL in kind.channels:
             said = gettext("Yes: send “{type}” to each who is new")
@@ -367,7 +372,8 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 
 def _mapping(request: HttpRequest, job: Import) -> HttpResponse:
-    form = MappingForm(request.POST or None, job=job)
+    greets = may(request.user, Capability.SEND)
+    form = MappingForm(request.POST or None, job=job, greets=greets)
     preview = None
     refusal = ""
     if not form.is_bound or form.is_valid():

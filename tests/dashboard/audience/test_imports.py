@@ -225,12 +225,25 @@ def test_a_word_about_consent_is_given_a_meaning_on_the_page(client, editor):
     assert "words" not in job.dialect
 
 
-def test_the_page_says_whose_export_it_is_and_what_all_of_it_are(client, editor):
+def test_the_page_says_whose_export_it_is_and_what_all_of_it_are(client, sender):
     make_type("welcome")
     head = "Email Address,OPTIN_TIME,MEMBER_RATING,LEID,EUID\na@example.com,,2,1,2\n"
     name = "nonsubscribed_email_audience_export.csv"
-    url = upload(as_role(client, editor), head, name)["Location"]
+    url = upload(as_role(client, sender), head, name)["Location"]
     answer = client.get(url)
     assert "looks like an export of Mailchimp" in page_of(answer).text
     assert '<option value="unsubscribed" selected>' in answer.content.decode()
     assert "Yes: send “Welcome” to each who is new" in page_of(answer).text
+
+
+def test_only_who_may_send_starts_an_import_that_greets(client, job, sender):
+    make_type("welcome")
+    url = f"/imports/{job.uid}/"
+    page = page_of(client.get(url))
+    assert "Senders may send a welcome message." in page.text
+    assert "Yes: send “Welcome”" not in page.text
+    choice = {"column-0": "email", "column-1": "ignore", "column-2": "ignore", "do": "start"}
+    client.post(url, choice | {"welcome": "welcome"})
+    assert Import.objects.get().state == "uploaded"
+    as_role(client, sender).post(url, choice | {"welcome": "welcome"})
+    assert Import.objects.get().options["welcome"] == "welcome"

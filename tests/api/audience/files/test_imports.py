@@ -7,6 +7,7 @@ import pytest
 from apps.followers.imports import run
 from apps.followers.models import Follower, Import
 from tests.api.world import make_client
+from tests.make import make_type
 
 PATH = "/api/v1/imports"
 FILE = (
@@ -73,3 +74,16 @@ def test_a_key_that_may_only_read_imports_nothing(problem) -> None:
     reader = make_client("followers:read")
     problem(reader.post(PATH, body()), 403)
     assert reader.get(PATH).status_code == 200
+
+
+def test_greeting_who_is_new_needs_the_scope_of_sending(problem) -> None:
+    make_type("welcome")
+    greeting = {"options": {"welcome": "welcome"}}
+    writer = make_client("followers:write")
+    waits = writer.post(PATH, body("email\na@x.example\n", start=False)).json()
+    path = f"{PATH}/{waits['id']}/start"
+    for refused in (writer.post(PATH, body() | greeting), writer.post(path, greeting)):
+        assert "needs the scope notifications:write" in problem(refused, 403)["detail"]
+    assert [job.state for job in Import.objects.all()] == ["uploaded"]
+    both = make_client("followers:write", "notifications:write")
+    assert both.post(path, greeting).status_code == 202

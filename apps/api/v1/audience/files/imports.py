@@ -80,7 +80,8 @@ class ImportChoices(Strict):
         required=False,
         max_length=60,
         allow_blank=True,
-        help_text="These are sign-ups: key of the message type that greets who is new.",
+        help_text="These are sign-ups: key of the message type that greets who is new. "
+        "It needs notifications:write, too.",
     )
     standing = serializers.ChoiceField(
         ["", *MEANINGS], required=False, help_text="What all people in the file are."
@@ -97,6 +98,9 @@ class ImportChoices(Strict):
 
 
 class ImportChosen(Strict):
+    # to greet people is to let messages leave
+    naming = {"options.welcome": Scope.NOTIFICATIONS_WRITE}
+
     mapping = serializers.DictField(
         child=serializers.CharField(allow_blank=True, max_length=80),
         required=False,
