@@ -124,6 +124,53 @@ def test_a_sheet_of_too_many_cells_is_refused(monkeypatch: pytest.MonkeyPatch) -
         stored(packed({SHEET: sheet_of(row * 3)}, SMALL))
 
 
+TEXTS = "xl/texts.dat"
+_TYPES = "[Content_Types].xml"
+_OF_TEXTS = (
+    '<Override PartName="/xl/texts.dat" ContentType="application/vnd.openxmlformats-officedocument'
+    '.spreadsheetml.sharedStrings+xml"/></Types>'
+)
+
+
+def with_texts(texts: bytes) -> bytes:
+    """Give a workbook whose shared texts lie under a name of its own."""
+    types = zipfile.ZipFile(io.BytesIO(SMALL)).read(_TYPES)
+    types = types.replace(b'PartName="/xl/sharedStrings.xml"', b'PartName="/xl/none.xml"')
+    types = types.replace(b"sharedStrings+xml", b"none+xml")
+    out = io.BytesIO(packed({_TYPES: types.replace(b"</Types>", _OF_TEXTS.encode())}, SMALL))
+    with zipfile.ZipFile(out, "a", zipfile.ZIP_DEFLATED) as book:
+        main = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+        book.writestr(TEXTS, f"<sst {main}>".encode() + texts + b"</sst>")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (packed({SHEET: sheet_of("<row>" + "<c/>" * 20_000 + "</row>")}, SMALL), "too many"),
+        (packed({SHEET: sheet_of(f"<row><c>{'<t/>' * 300_000}</c></row>")}, SMALL), "too many"),
+        (packed({SHEET: sheet_of(f"<row><c>{'x' * 1_500_000}</c></row>")}, SMALL), "too much"),
+        (packed({SHEET: sheet_of(f'<row r="{"1" * 1_500_000}"/>')}, SMALL), "too much"),
+        (with_texts(b"<si/>" * 25_000), "too much"),
+        (packed({"xl/styles.xml": b"<x>" + b"<y/>" * 450_000 + b"</x>"}, SMALL), "too much"),
+    ],
+    ids=["cells", "in a cell", "text", "tag", "texts", "styles"],
+)
+def test_a_bomb_is_refused_whatever_its_part_is_called(
+    content: bytes, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spreadsheet, "MAX_RATIO", 2000)  # small bombs, quickly made
+    with pytest.raises(BadFile, match=says):
+        stored(content)
+
+
+def test_shared_texts_are_read_wherever_they_lie() -> None:
+    content = with_texts(b"<si><t>Email</t></si><si><t>a@x.example</t></si>")
+    rows = '<row><c t="s"><v>0</v></c></row><row><c t="s"><v>1</v></c></row>'
+    job = stored(packed({SHEET: sheet_of(rows)}, content))
+    assert (job.dialect["columns"], job.rows_total) == (["Email"], 1)
+
+
 def test_another_zip_file_is_refused_with_what_to_do() -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
