@@ -100,7 +100,9 @@ def _seal(ledger: Ledger, now: dt.datetime) -> int:
         number = last.number
         before = last.hash
     seals = []
-    for row in rows[:SLICE]:
+    # locked, so that what an erasure is about to empty is not sealed as it was: the one that comes
+    # second sees what the first has left
+    for row in rows.select_for_update(of=("self",), no_key=True)[:SLICE]:
         number += 1
         seal = LedgerSeal(ledger=ledger.name, number=number, row_id=row.pk, sealed_at=now)
         seal.owner = ledger.owner_of(row)

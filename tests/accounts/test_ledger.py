@@ -2,16 +2,20 @@
 
 import datetime as dt
 import io
+import threading
 from collections.abc import Callable
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from apps.accounts import ledger
 from apps.accounts.models import AuditEntry, LedgerSeal
 from apps.followers.models import ConsentRecord, Follower
+from apps.lib.actor import SYSTEM
+from apps.lib.facts import Kind, Subject, tell
+from tests.patience import shortly
 
 NOW = dt.datetime(2026, 5, 4, 12, 0, tzinfo=dt.UTC)
 
@@ -146,3 +150,25 @@ def test_a_hash_that_was_kept_shows_that_the_end_was_cut_off(chains: None) -> No
         call_command("verify_ledger", kept=kept, stdout=io.StringIO())
     with pytest.raises(CommandError, match="Write --kept"):
         call_command("verify_ledger", kept=["cats"], stdout=io.StringIO())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_an_erasure_is_emptying_is_sealed_as_it_was_left() -> None:
+    about = Subject("tag", "1", "Ida")
+    with transaction.atomic():
+        tell(Kind.TAG_CREATED, by=SYSTEM, now=NOW, about=about, data={"name": "Ida"})
+    row = AuditEntry.objects.get()
+
+    def seal() -> None:
+        ledger.seal_new(now=NOW)
+        connection.close()
+
+    sealing = threading.Thread(target=seal)
+    with transaction.atomic():
+        AuditEntry.objects.filter(pk=row.pk).update(subject_label="", data={})
+        ledger.let_go(ledger="audit", row_ids=[row.pk])
+        sealing.start()
+        sealing.join(shortly())
+    sealing.join()
+    verdict = ledger.verify("audit")
+    assert (verdict.broken, verdict.links) == ("", 1)
