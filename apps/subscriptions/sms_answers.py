@@ -24,7 +24,7 @@ from apps.channels.registry import provider
 from apps.channels.sms.answers import Forged, Posted, Report, SmsReply, Word, word_of
 from apps.channels.sms.session import Sms
 from apps.followers.addresses import BadAddress
-from apps.followers.consent import suppression
+from apps.followers.consent import suppression, tombstones
 from apps.followers.models import Channel, Suppression, SuppressionReason
 from apps.lib.actor import Actor, ActorKind
 from apps.lib.facts import Kind, Subject, tell
@@ -98,6 +98,7 @@ def _obey(
             ).first()
             if stopped:
                 suppression.release(suppression=stopped, note=answer.text, by=by, now=now)
+            tombstones.take_back(Channel.SMS, answer.sender, SuppressionReason.STOP)
         case _:
             with transaction.atomic():
                 # one at a time, so that of two copies of a request one finds the other's note

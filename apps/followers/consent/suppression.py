@@ -18,7 +18,7 @@ from apps.followers.models import (
     Suppression,
     SuppressionReason,
 )
-from apps.lib.actor import Actor
+from apps.lib.actor import SYSTEM, Actor
 from apps.lib.facts import Fact, Kind, Subject, tell_together
 
 
@@ -136,11 +136,39 @@ def release(*, suppression: Suppression, by: Actor, now: dt.datetime, note: str 
 
 
 def states_of(channel: str, keys: Iterable[str]) -> dict[str, AddressState]:
-    """Give the state that suppressed addresses have from the start, by key.
+    """Give the state that suppressed addresses have from the start, by key; also by the word of
+    somebody erased since.
 
     Keys that aren't suppressed are missing.
     """
-    rows = Suppression.objects.filter(channel=channel, key__in=list(keys))
+    keys = list(keys)
+    if not keys:
+        return {}
+    states = dict.fromkeys(tombstones.words_of(channel, keys), AddressState.SUPPRESSED)
+    return states | _listed(channel, keys)
+
+
+def states_once_stored(
+    channel: str, keys: Iterable[str], *, now: dt.datetime
+) -> dict[str, AddressState]:
+    """Give what `states_of` does for addresses that are being stored. What somebody had said of
+    one before they were erased is on the list again, where staff see it and START takes it off.
+    """
+    keys = list(keys)
+    if not keys:
+        return {}
+    words = tombstones.words_of(channel, keys)
+    by_word: dict[str, list[str]] = {}
+    for key in tombstones.taken_over(channel, words):
+        by_word.setdefault(words[key], []).append(key)
+    for word, some in by_word.items():
+        reason = SuppressionReason(word)
+        suppress_many(channel=channel, keys=some, reason=reason, by=SYSTEM, now=now)
+    return dict.fromkeys(words, AddressState.SUPPRESSED) | _listed(channel, keys)
+
+
+def _listed(channel: str, keys: Sequence[str]) -> dict[str, AddressState]:
+    rows = Suppression.objects.filter(channel=channel, key__in=keys)
     states = {}
     for key, reason in rows.values_list("key", "reason"):
         if reason == SuppressionReason.HARD_BOUNCE:

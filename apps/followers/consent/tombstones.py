@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from django.utils.translation import gettext
 
@@ -64,7 +64,7 @@ def among(named: Iterable[Named]) -> set[Named]:
     asked = _hashes(named)
     if not asked:
         return set()
-    found = Tombstone.objects.filter(hashed__in=list(asked.values()))
+    found = Tombstone.objects.filter(hashed__in=list(asked.values()), lifted_at=None)
     marked = set(found.values_list("hashed", flat=True))
     return {each for each, mark in asked.items() if mark in marked}
 
@@ -95,11 +95,47 @@ def is_suppressed(channel: str, key: str) -> bool:
     return Tombstone.objects.filter(hashed__in=marks).exclude(suppressed="").exists()
 
 
-def lift(channel: str, key: str) -> None:
-    """Take away all marks of whoever has this address: they came back by their own word."""
+def words_of(channel: str, keys: Iterable[str]) -> dict[str, str]:
+    """Tell why messages were stopped to addresses of people who were erased, by key; addresses
+    of which nothing was said are missing.
+    """
+    marks = {mark: key for (_, key), mark in _hashes((channel, key) for key in keys).items()}
+    if not marks:
+        return {}
+    rows = Tombstone.objects.filter(hashed__in=list(marks)).exclude(suppressed="")
+    return {marks[mark]: word for mark, word in rows.values_list("hashed", "suppressed")}
+
+
+def taken_over(channel: str, keys: Collection[str]) -> list[str]:
+    """Forget the marks of these addresses whose people came back; the caller writes their words
+    down where everybody sees them. Gives the keys of those.
+    """
+    if not keys:
+        return []
+    marks = {mark: key for (_, key), mark in _hashes((channel, key) for key in keys).items()}
+    rows = Tombstone.objects.filter(hashed__in=list(marks)).exclude(lifted_at=None)
+    found = list(rows.values_list("hashed", flat=True))
+    rows.delete()
+    return [marks[mark] for mark in found]
+
+
+def lift(channel: str, key: str, *, now: dt.datetime) -> None:
+    """Let all marks of whoever has this address refuse them no more: they came back by their own
+    word. A STOP or a complaint on another address is no less theirs, and stays.
+    """
     marks = list(_hashes([(channel, key)]).values())
     mine = Tombstone.objects.filter(hashed__in=marks)
-    Tombstone.objects.filter(erasure__in=list(mine.values_list("erasure", flat=True))).delete()
+    all_marks = Tombstone.objects.filter(erasure__in=list(mine.values_list("erasure", flat=True)))
+    all_marks.filter(suppressed="").delete()
+    all_marks.filter(lifted_at=None).update(lifted_at=now)
+
+
+def take_back(channel: str, key: str, word: str) -> None:
+    """Forget this word on an address: whoever has it says so."""
+    marks = list(_hashes([(channel, key)]).values())
+    rows = Tombstone.objects.filter(hashed__in=marks, suppressed=word)
+    rows.exclude(lifted_at=None).delete()
+    rows.update(suppressed="")
 
 
 def _hashes(named: Iterable[Named]) -> dict[Named, str]:

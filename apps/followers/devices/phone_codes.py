@@ -14,7 +14,8 @@ from django.utils.translation import gettext
 
 from apps.followers.addresses import normalise
 from apps.followers.consent.record import Proof, locked
-from apps.followers.models import Address, Channel, Follower, PhoneCode, Suppression
+from apps.followers.consent.suppression import is_suppressed
+from apps.followers.models import Address, Channel, Follower, PhoneCode
 from apps.followers.people import contacts, further_addresses
 from apps.followers.people.profile import Profile
 from apps.lib.actor import Actor
@@ -81,7 +82,7 @@ def issue(*, code_id: int, now: dt.datetime) -> tuple[PhoneCode, str] | None:
         row = PhoneCode.objects.select_for_update().filter(pk=code_id, code_hash="").first()
         if row is None or row.created_at < now - LIFE:
             return None
-        if Suppression.objects.filter(channel=Channel.SMS, key=row.value).exists():
+        if is_suppressed(Channel.SMS, row.value):
             PhoneCode.objects.filter(pk=row.pk).update(failed_at=now)
             return None
         code = f"{secrets.randbelow(1_000_000):06}"

@@ -9,7 +9,7 @@ from django.conf import settings
 from apps.followers.addresses import CHANNEL_OF
 from apps.followers.consent import acts
 from apps.followers.consent.record import Proof
-from apps.followers.consent.suppression import states_of, suppress_many
+from apps.followers.consent.suppression import states_once_stored, suppress_many
 from apps.followers.imports.columns import KEYS
 from apps.followers.imports.options import Options
 from apps.followers.imports.plan import Action, RowDecision, holders_of
@@ -188,7 +188,7 @@ def _replace_addresses(wanted: Sequence[tuple[Follower, Place]], now: dt.datetim
     holders = [follower for follower, _ in wanted]
     rows = Address.objects.filter(follower__in=holders, primary=True)
     primary = {(row.follower_id, row.channel): row for row in rows}
-    states = _states(wanted)
+    states = _states(wanted, now)
     changed: list[Address] = []
     new: list[tuple[Follower, Place]] = []
     for follower, place in wanted:
@@ -216,7 +216,7 @@ def _add_addresses(
     confirmed: Mapping[int, dt.datetime] | None = None,
 ) -> None:
     """Add addresses; `confirmed` says when followers, by primary key, confirmed their email."""
-    states = _states(wanted)
+    states = _states(wanted, now)
     new = []
     for follower, place in wanted:
         address = Address(follower=follower, value=place.value, key=place.key)
@@ -230,11 +230,13 @@ def _add_addresses(
     Address.objects.bulk_create(new)
 
 
-def _states(wanted: Sequence[tuple[Follower, Place]]) -> dict[tuple[str, str], AddressState]:
+def _states(
+    wanted: Sequence[tuple[Follower, Place]], now: dt.datetime
+) -> dict[tuple[str, str], AddressState]:
     found: dict[tuple[str, str], AddressState] = {}
     for name, channel in CHANNEL_OF.items():
         of_channel = [place.key for _, place in wanted if place.field == name]
-        for key, state in states_of(channel, of_channel).items():
+        for key, state in states_once_stored(channel, of_channel, now=now).items():
             found[name, key] = state
     return found
 

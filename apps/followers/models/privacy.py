@@ -69,4 +69,6 @@ class Tombstone(models.Model):
     hashed = models.CharField(max_length=64, unique=True)  # HMAC-SHA256 in hexadecimal digits
     # the person's word from before: whoever comes back is not written to there
     suppressed = models.CharField(max_length=12, choices=SuppressionReason, blank=True)
+    # when they came back by another address: it refuses nobody any more, and its word counts
+    lifted_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()

@@ -151,7 +151,8 @@ def confirm(*, claim: AddressClaim, proof: Proof) -> AddressClaim:
         row = AddressClaim.objects.select_for_update().get(pk=claim.pk)
         if row.confirmed_at or row.voided_at:
             return row
-        tombstones.lift(Channel.EMAIL, row.key)  # whoever was erased says this themselves
+        # whoever was erased says this themselves
+        tombstones.lift(Channel.EMAIL, row.key, now=proof.now)
         address = further_addresses.create_address(
             follower=follower,
             channel=Channel.EMAIL,

@@ -20,7 +20,7 @@ from apps.followers import profile_fields
 from apps.followers.addresses import CHANNEL_OF
 from apps.followers.consent import acts, tombstones
 from apps.followers.consent.record import Proof
-from apps.followers.consent.suppression import states_of
+from apps.followers.consent.suppression import states_once_stored
 from apps.followers.fields.fitting import KnownFields
 from apps.followers.models import Address, AddressState, Channel, Follower
 from apps.followers.people.profile import Place, Profile
@@ -315,7 +315,7 @@ def _create_address(
 ) -> None:
     """Give the follower the address; its state is `otherwise` unless it is suppressed."""
     value, key = place
-    state = states_of(channel, [key]).get(key, otherwise)
+    state = states_once_stored(channel, [key], now=now).get(key, otherwise)
     Address.objects.create(
         follower=follower, channel=channel, value=value, key=key, state=state, created_at=now
     )
@@ -350,7 +350,7 @@ def _replace_address(
         # the same address; at most spelled in another way
         Address.objects.filter(pk=same.pk).update(value=value)
     elif primary:
-        state = states_of(channel, [key]).get(key, AddressState.ACTIVE)
+        state = states_once_stored(channel, [key], now=now).get(key, AddressState.ACTIVE)
         Address.objects.filter(pk=primary.pk).update(
             value=value,
             key=key,

@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 
 from apps.followers.addresses import BadAddress, normalise
 from apps.followers.consent import tombstones
-from apps.followers.consent.suppression import states_of
+from apps.followers.consent.suppression import states_once_stored
 from apps.followers.models import EVERYWHERE, Address, AddressState, Channel, Follower
 from apps.followers.people.contacts import AddressTaken
 from apps.lib.actor import Actor
@@ -49,7 +49,7 @@ def create_address(
 
 def _created(row: Follower, kind: Channel, value: str, key: str, now: dt.datetime) -> Address:
     tombstones.refuse([(kind, key)])
-    state = states_of(kind, [key]).get(key, AddressState.ACTIVE)
+    state = states_once_stored(kind, [key], now=now).get(key, AddressState.ACTIVE)
     has_primary = row.addresses.filter(channel=kind, primary=True).exists()
     try:
         with transaction.atomic():

@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 from apps.followers.addresses import CHANNEL_OF
 from apps.followers.consent import tombstones
 from apps.followers.consent.record import Proof
-from apps.followers.consent.suppression import states_of
+from apps.followers.consent.suppression import states_once_stored
 from apps.followers.fields.fitting import KnownFields
 from apps.followers.models import Address, AddressState, ConsentRecord, Follower
 from apps.followers.people.contacts import Newcomer, named_by, set_columns
@@ -70,7 +70,8 @@ def _addresses(newcomers: Sequence[Newcomer], now: dt.datetime) -> Iterable[Addr
         places = {new.row: new.places[field] for new in newcomers if field in new.places}
         if not places:
             continue
-        states = states_of(channel, [key for _, key in places.values()])
+        keys = [key for _, key in places.values()]
+        states = states_once_stored(channel, keys, now=now)
         for follower, (value, key) in places.items():
             address = Address(follower=follower, channel=channel, value=value, key=key)
             address.state = states.get(key, AddressState.ACTIVE)

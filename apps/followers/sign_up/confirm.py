@@ -114,7 +114,7 @@ def _confirm_address(follower: Follower, key: str, proof: Proof) -> None:
     if address.state == AddressState.UNCONFIRMED:
         address.state = AddressState.ACTIVE
     address.confirmed_at = proof.now
-    tombstones.lift(Channel.EMAIL, key)
+    tombstones.lift(Channel.EMAIL, key, now=proof.now)
     address.save(update_fields=["state", "confirmed_at"])
     about = {"channel": Channel.EMAIL.value, "address": address.value}
     proof.record(follower, "address_confirmed", about)

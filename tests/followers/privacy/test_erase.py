@@ -13,6 +13,7 @@ from django.utils import timezone
 from apps.accounts.ledger import seal_new, verify
 from apps.accounts.models import User
 from apps.accounts.permissions import Scope
+from apps.followers.consent import tombstones
 from apps.followers.consent.suppression import release, suppress
 from apps.followers.consent.tombstones import Erased
 from apps.followers.devices.push_devices import AppDevice, register_app
@@ -200,6 +201,31 @@ def test_a_word_against_an_address_outlives_who_said_it(client: Client) -> None:
     make_form()
     row = asked(client, email=EMAIL)
     assert (row.state, row.held_because) == ("held", "suppressed")
+
+
+@pytest.mark.django_db
+def test_who_comes_back_by_email_has_not_taken_back_a_stop(client: Client) -> None:
+    gone = make_follower(email=EMAIL, phone=PHONE, external_id="crm-1")
+    other = "+491511234600"
+    create_address(follower=gone, channel="sms", value=other, by=TESTER, now=timezone.now())
+    for value in (PHONE, other):
+        suppress(channel="sms", value=value, reason="stop", by=TESTER, now=timezone.now())
+    erased(gone)
+    make_form()
+    client.post(link_of(asked(client, email=EMAIL)))
+    assert counts(run_import(f"email,phone\n{EMAIL},{PHONE}\n")) == (0, 1, 0, 0)
+    back = Follower.objects.get(addresses__key=EMAIL)
+    assert back.addresses.get(channel="email").state == "active"
+    assert back.addresses.get(channel="sms").state == "suppressed"
+    said = Suppression.objects.get()
+    assert (said.key, said.reason) == (PHONE, "stop")
+    release(suppression=said, by=TESTER, now=timezone.now())
+    assert back.addresses.get(channel="sms").state == "active"
+    # and by a call, which writes one at a time
+    make_client(*Scope).post("/api/v1/followers", {"phone": other})
+    assert Follower.objects.get(addresses__key=other).addresses.get().state == "suppressed"
+    tombstones.take_back("sms", other, "stop")  # its mark is on the list by now
+    assert not Tombstone.objects.exists()
 
 
 @pytest.mark.django_db
