@@ -96,14 +96,20 @@ def _encodings() -> list[tuple[str, str]]:
     return offered
 
 
+_SELECT = forms.Select({"class": "form-select"})
+
+
 class ReadingForm(forms.Form):
     """How a file is read, where it can't be found out."""
 
-    encoding = forms.ChoiceField(label=_("Encoding"), required=False, choices=_encodings)
+    encoding = forms.ChoiceField(
+        label=_("Encoding"), required=False, choices=_encodings, widget=_SELECT
+    )
     delimiter = forms.ChoiceField(
         label=_("Columns are separated by"),
         required=False,
         choices=[("", _("Find out")), *DELIMITERS.items()],
+        widget=_SELECT,
     )
 
     def reading(self) -> Reading:
@@ -113,7 +119,7 @@ class ReadingForm(forms.Form):
 class SheetForm(forms.Form):
     """Which sheet of a workbook is read."""
 
-    sheet = forms.ChoiceField(label=_("Sheet"))
+    sheet = forms.ChoiceField(label=_("Sheet"), widget=_SELECT)
 
     def __init__(self, *args: Any, sheets: Sequence[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
