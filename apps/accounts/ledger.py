@@ -5,7 +5,8 @@
 2. A link has two digests: of what stays, and, salted, of what may have to be erased. Erasing
    forgets the salt (`let_go`), and the chain holds.
 3. `verify` walks a chain from its first link and names the first row that is not as it was sealed.
-   Who keeps the last hash elsewhere notices, too, when the end was cut off.
+   Who keeps the last hash elsewhere notices, too, when the end was cut off; who keeps the number
+   of erased links, that a salt was taken away, which by itself looks like an erasure.
 """
 
 import datetime as dt
@@ -150,6 +151,12 @@ def hash_at(name: str, number: int) -> str:
     return seal.hash
 
 
+def erased_up_to(name: str, number: int) -> int:
+    """Count the links up to this one whose rows, or what was personal in them, were erased."""
+    links = _links(ledgers()[name], up_to=number)
+    return sum(1 for seal, row, _ in links if row is None or not seal.salt)
+
+
 def _fault(
     ledger: Ledger, seal: LedgerSeal, row: Any, *, number: int, before: str, lives: bool
 ) -> str:
@@ -173,9 +180,11 @@ def _fault(
     return ""
 
 
-def _links(ledger: Ledger) -> Iterator[tuple[LedgerSeal, Any, bool]]:
+def _links(ledger: Ledger, up_to: int | None = None) -> Iterator[tuple[LedgerSeal, Any, bool]]:
     """Give each link with its row, if that is there, and whether its owner is."""
     seals = LedgerSeal.objects.filter(ledger=ledger.name).order_by("number")
+    if up_to is not None:
+        seals = seals.filter(number__lte=up_to)
     last = 0
     while some := list(seals.filter(number__gt=last)[:SLICE]):
         last = some[-1].number

@@ -138,11 +138,18 @@ def test_of_two_that_seal_at_once_one_gets_the_number(chains: None, chen: Follow
 def test_a_hash_that_was_kept_shows_that_the_end_was_cut_off(chains: None) -> None:
     out = io.StringIO()
     call_command("verify_ledger", stdout=out)
-    kept = [line for line in out.getvalue().splitlines() if line.count(":") == 2]
+    kept = [line for line in out.getvalue().splitlines() if line.count(":") == 3]
     assert [line.partition(":")[0] for line in kept] == ["audit", "consent"]
     call_command("verify_ledger", kept=kept, stdout=io.StringIO())
     last = LedgerSeal.objects.filter(ledger="audit").order_by("number").last()
     assert last
+    # a salt that was taken away looks like an erasure: their number tells
+    LedgerSeal.objects.filter(ledger="audit", number=1).update(salt="")
+    out = io.StringIO()
+    call_command("verify_ledger", kept=kept, stdout=out)
+    assert f"audit: of the links up to {last.number}, 1 more are erased" in out.getvalue()
+    with pytest.raises(CommandError, match="audit: fewer links are erased"):
+        call_command("verify_ledger", kept=[f"{kept[0][:-1]}9"], stdout=io.StringIO())
     AuditEntry.objects.filter(pk=last.row_id).delete()
     last.delete()
     call_command("verify_ledger", stdout=io.StringIO())  # by itself it can't know

@@ -19,7 +19,7 @@ class Command(BaseCommand):
             "--kept",
             action="append",
             default=[],
-            metavar="LEDGER:NUMBER:HASH",
+            metavar="LEDGER:NUMBER:HASH:ERASED",
             help="what an earlier run has said; may be given for each ledger",
         )
 
@@ -34,7 +34,7 @@ class Command(BaseCommand):
                 f"{name}: {verdict.links} links hold; of {verdict.erased} what was personal is"
                 f" erased, {verdict.unsealed} rows wait for their seal."
             )
-            self.stdout.write(f"{name}:{verdict.links}:{verdict.head}")
+            self.stdout.write(f"{name}:{verdict.links}:{verdict.head}:{verdict.erased}")
         for kept in options["kept"]:
             faults += self._compared(kept)
         if faults:
@@ -43,8 +43,9 @@ class Command(BaseCommand):
     def _compared(self, kept: str) -> list[str]:
         """Say what differs from a line that was kept."""
         name, _, rest = kept.partition(":")
-        number, _, known = rest.partition(":")
-        if name not in ledger.ledgers() or not number.isdecimal():
+        number, _, rest = rest.partition(":")
+        known, _, erased = rest.partition(":")
+        if name not in ledger.ledgers() or not (number.isdecimal() and erased.isdecimal()):
             raise CommandError(f"Write --kept as this command prints it, not {kept!r}.")
         if number == "0":
             return []
@@ -53,4 +54,13 @@ class Command(BaseCommand):
             return [f"{name}: link {number} is gone; the chain had it when its hash was kept."]
         if found != known:
             return [f"{name}: link {number} is not the one whose hash was kept."]
+        more = ledger.erased_up_to(name, int(number)) - int(erased)
+        if more < 0:
+            return [f"{name}: fewer links are erased than when the hash was kept."]
+        if more:
+            self.stdout.write(
+                f"{name}: of the links up to {number}, {more} more are erased than when the hash"
+                " was kept. Compare with the erasures since then: the chain doesn't show who took"
+                " a salt away."
+            )
         return []
