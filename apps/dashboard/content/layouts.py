@@ -19,10 +19,11 @@ from apps.content.layouts import save_layout
 from apps.content.models import Layout, Version
 from apps.content.problems import NotPublishable, RenderError
 from apps.content.render import Compiled
-from apps.dashboard.content.preview import SOME_TYPE, framed
+from apps.dashboard.content.preview import SOME_TYPE
 from apps.dashboard.content.template_forms import source_area
 from apps.dashboard.shell.forms import KeyField
 from apps.followers.models import Channel, Follower, NotificationType
+from apps.lib.network.strangers_page import framed
 from apps.notifications.messages.person import preview_context
 
 START = """<!doctype html>

@@ -5,13 +5,10 @@ Any page may show the panel: `{% include "dashboard/content/templates/_preview_h
 version=version %}`.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any
 from uuid import UUID
 
-from csp.constants import NONE, SELF
-from csp.decorators import csp
 from django.contrib import messages
 from django.core.exceptions import ObjectDoesNotExist
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -21,7 +18,6 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor, user_of
@@ -36,6 +32,7 @@ from apps.dashboard.content.template_forms import language_name
 from apps.followers.models import Category, Channel, Follower, NotificationType
 from apps.followers.people.find_follower import find_some, name_of
 from apps.lib.crypto import Undecryptable
+from apps.lib.network.strangers_page import framed
 from apps.lib.refusals import Refused
 from apps.notifications import preview
 
@@ -53,24 +50,6 @@ SOME_TYPE = {
     "category": Category.MARKETING,
     "commercial": True,
 }
-# A mail is a stranger's page: no script, no form, no way out of its frame; images may come from
-# anywhere, as in a mail program. `sandbox` holds when somebody opens the address outside the frame.
-MAIL_POLICY = {
-    "default-src": [NONE],
-    "style-src": ["'unsafe-inline'"],
-    "img-src": ["data:", "https:", "http:"],
-    "form-action": [NONE],
-    "base-uri": [NONE],
-    "frame-ancestors": [SELF],
-    "sandbox": ["allow-popups"],
-}
-View = TypeVar("View", bound=Callable[..., HttpResponse])
-
-
-def framed(view: View) -> View:
-    """Let the page stand in a frame of ours, under MAIL_POLICY."""
-    guarded: Any = csp(MAIL_POLICY)(cast(Any, view))  # typed for views without arguments only
-    return cast(View, xframe_options_sameorigin(guarded))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,28 +2,15 @@
 elsewhere.
 """
 
-from typing import Any
-
-from csp.constants import NONE, SELF
-from csp.decorators import csp
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
-from django.views.decorators.clickjacking import xframe_options_sameorigin
 
 from apps.content.read_html import TokenKind, tags
 from apps.content.render import Rendered
+from apps.lib.network import strangers_page
 
-# No script, no form, no plug-in, nothing of ours within reach: `sandbox` gives the page an origin
-# of its own, also where somebody opens its address outside of the frame.
-POLICY = {
-    "default-src": [NONE],
-    "style-src": ["'unsafe-inline'"],
-    "img-src": ["data:", "https:", "http:"],
-    "form-action": [NONE],
-    "base-uri": [NONE],
-    "frame-ancestors": [SELF],
-    "sandbox": ["allow-popups", "allow-popups-to-escape-sandbox"],
-}
+# a link is followed beside our page, by a page like any other
+_MAY = ("allow-popups", "allow-popups-to-escape-sandbox")
 _ELSEWHERE = '<base target="_blank">'
 _AS_TEXT = (
     '<!doctype html><html lang="{}"><head><title>{}</title>'
@@ -40,9 +27,11 @@ def framed(request: HttpRequest, copy: Rendered) -> HttpResponse:
     if not html.strip():
         parts = copy.parts
         html = format_html(_AS_TEXT, copy.language, parts["subject"], parts.get("text", ""))
-    guarded: Any = csp(POLICY)(lambda _request: HttpResponse(_opening_elsewhere(html)))
-    response: HttpResponse = xframe_options_sameorigin(guarded)(request)
-    return response
+
+    def page(_: HttpRequest) -> HttpResponse:
+        return HttpResponse(_opening_elsewhere(html))
+
+    return strangers_page.framed(page, may=_MAY)(request)
 
 
 def _opening_elsewhere(html: str) -> str:

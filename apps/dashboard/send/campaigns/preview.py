@@ -21,11 +21,12 @@ from apps.channels.sms.segments import cost_of
 from apps.content import drafts
 from apps.content.models import Version
 from apps.content.problems import RenderError
-from apps.dashboard.content.preview import framed, try_out
+from apps.dashboard.content.preview import try_out
 from apps.dashboard.content.template_forms import language_name
 from apps.dashboard.send.campaigns.forms import ContentForms
 from apps.followers.models import Channel
 from apps.followers.people.find_follower import find_some
+from apps.lib.network.strangers_page import framed
 from apps.notifications import preview as notifications_preview
 
 
