@@ -36,6 +36,7 @@ def run(erasure_id: int, **_: object) -> None:
 def step(erasure_id: int) -> bool:
     """Do the next step of an erasure; False when there is none to do now."""
     now = steady_clock.now()
+    _clear_files(erasure_id)
     try:
         with transaction.atomic():
             rows = Erasure.objects.select_for_update().exclude(state=ErasureState.DONE)
@@ -57,6 +58,15 @@ def step(erasure_id: int) -> bool:
     except NotYet:
         return False
     return erasure.state != ErasureState.DONE
+
+
+def _clear_files(erasure_id: int) -> None:
+    """Go through files before the first slice is searched, in no transaction: they may be long, and
+    a second time finds nothing.
+    """
+    searching = Erasure.objects.filter(state=ErasureState.SEARCHING, place=0, last_id=0)
+    if erasure := searching.filter(pk=erasure_id).first():
+        files.clear(person_of(erasure))
 
 
 def resume_stalled(*, now: dt.datetime) -> int:
@@ -94,4 +104,3 @@ def _remove(person: Person, *, began: dt.datetime, now: dt.datetime) -> None:
     suppressions.delete()
     AddressClaim.objects.filter(key__in=keys).delete()
     follower.delete()
-    files.clear(person)

@@ -13,6 +13,8 @@ from apps.followers.models import Erasure, ExportChunk, ImportProblem
 from apps.lib.erasing.person import MASK, Person
 
 SLICE = 500
+_SLICES = {"followers.ExportChunk": 5}  # each has thousands of rows
+_KEYS = ("dedup_key",)  # put together by programs
 # Takes the person out of a row, without storing it; names the columns that changed.
 Clear = Callable[[Any, Person], Sequence[str]]
 
@@ -21,8 +23,9 @@ def slice_of(erasure: Erasure, person: Person) -> None:
     """Search the next slice, and set how far it went."""
     label, how = list(settings.SEARCHED.items())[erasure.place]
     model = apps.get_model(label)
+    most = _SLICES.get(label, SLICE)
     rows = model._default_manager.order_by("pk")
-    found = list(rows.filter(pk__gt=erasure.last_id)[:SLICE])
+    found = list(rows.filter(pk__gt=erasure.last_id)[:most])
     for row in found:
         if _cleared(row, how, person):
             # as it is now, and nobody else changes it meanwhile
@@ -30,7 +33,7 @@ def slice_of(erasure: Erasure, person: Person) -> None:
             if fresh is not None and (changed := _cleared(fresh, how, person)):
                 fresh.save(update_fields=changed)
                 erasure.found += 1
-    if len(found) < SLICE:
+    if len(found) < most:
         erasure.place += 1
         erasure.last_id = 0
     else:
@@ -43,7 +46,10 @@ def _cleared(row: Model, how: str | Sequence[str], person: Person) -> Sequence[s
     changed = []
     for name in how:
         before = getattr(row, name)
-        after = person.masked(before, _mask(row, name))
+        if name in _KEYS:
+            after = person.masked_in_key(before, _mask(row, name))
+        else:
+            after = person.masked(before, _mask(row, name))
         if after != before:
             setattr(row, name, after)
             changed.append(name)

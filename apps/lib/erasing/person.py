@@ -12,6 +12,9 @@ from typing import Any
 from urllib.parse import quote
 
 MASK = "[erased]"
+_PHONE = re.compile(r"\+\d{7,}")
+# What is no part of an address, as a URL writes it: %3A for ":".
+_ENCODED = "0[0-9a-f]|2[0-9acf]|3[a-f]|40|5[b-e]|60|7[b-e]"
 
 
 @dataclass(kw_only=True)
@@ -29,14 +32,36 @@ class Person:
     subjects: dict[str, list[str]] = field(default_factory=dict)
 
     @cached_property
+    def _spellings(self) -> list[str]:
+        """List how the addresses may be written, the longest first; a phone without its plus."""
+        texts = {text for text in self.addresses if text}
+        texts |= {text[1:] for text in texts if _PHONE.fullmatch(text)}
+        return sorted({each for text in texts for each in (text, quote(text))}, key=len)[::-1]
+
+    @cached_property
     def _pattern(self) -> re.Pattern[str] | None:
-        spellings = {each for text in self.addresses if text for each in (text, quote(text))}
-        if not spellings:
+        if not self._spellings:
             return None
-        longest_first = sorted(spellings, key=len, reverse=True)
-        any_of = "|".join(re.escape(text) for text in longest_first)
+        any_of = "|".join(map(re.escape, self._spellings))
         # not within a longer address: hanna@example.com, anna@example.com.au
-        return re.compile(rf"(?<![\w.+-])(?:{any_of})(?![\w-]|\.\w)", re.IGNORECASE)
+        before = rf"(?:(?<![\w.+-])|(?<=%(?:{_ENCODED})))"
+        return re.compile(rf"{before}(?:{any_of})(?![\w-]|\.\w|%2[de])", re.IGNORECASE)
+
+    @cached_property
+    def _in_key(self) -> re.Pattern[str] | None:
+        if not self._spellings:
+            return None
+        # only a letter, or for a number a digit, makes it another's
+        letter = r"[^\W\d_]"
+        numbers = [re.escape(text) for text in self._spellings if text.isdecimal()]
+        others = [re.escape(text) for text in self._spellings if not text.isdecimal()]
+        ways = []
+        if others:
+            before = rf"(?:(?<!{letter})|(?<=%[0-9a-f][0-9a-f]))"
+            ways.append(rf"{before}(?:{'|'.join(others)})(?!{letter}|\.{letter})")
+        if numbers:
+            ways.append(rf"(?<!\d)(?:{'|'.join(numbers)})(?!\d)")
+        return re.compile("|".join(ways), re.IGNORECASE)
 
     def is_in(self, text: str) -> bool:
         """Whether a text has one of the person's addresses in it."""
@@ -58,6 +83,14 @@ class Person:
                     self.masked(key, mask): self.masked(each, mask) for key, each in value.items()
                 }
         return value
+
+    def masked_in_key(self, key: str | None, mask: str = MASK) -> str | None:
+        """Give a key that a program put together without the addresses in it, to whatever they are
+        glued: `welcome-anna@example.com-2026`.
+        """
+        if key is None or self._in_key is None:
+            return key
+        return self._in_key.sub(mask, key)
 
     def emptied(self, value: Any) -> Any:
         """Give the value without what it says of the person: an object that names them keeps its

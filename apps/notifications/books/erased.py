@@ -62,9 +62,12 @@ def _forget_notifications(person: Person) -> None:
     told.filter(~Exists(of_others)).exclude(source__in=_OF_STAFF).update(
         data={}, dedup_key=None, throttle_key=""
     )
-    shared = told.exclude(data={}, dedup_key=None)
-    for row in shared.only("data", "dedup_key").iterator(chunk_size=500):
+    shared = told.exclude(data={}, dedup_key=None, throttle_key="")
+    for row in shared.only("data", "dedup_key", "throttle_key").iterator(chunk_size=500):
         data = person.masked(row.data)
-        key = person.masked(row.dedup_key, f"{MASK} {row.pk}")
-        if (data, key) != (row.data, row.dedup_key):
-            Notification.objects.filter(pk=row.pk).update(data=data, dedup_key=key)
+        key = person.masked_in_key(row.dedup_key, f"{MASK} {row.pk}")
+        throttle = person.masked_in_key(row.throttle_key)
+        if (data, key, throttle) != (row.data, row.dedup_key, row.throttle_key):
+            own = Notification.objects.filter(pk=row.pk)
+            # a mask may be longer than a short address
+            own.update(data=data, dedup_key=key and key[:255], throttle_key=(throttle or "")[:120])

@@ -96,6 +96,49 @@ def test_what_others_said_stays_but_for_the_erased_address() -> None:
     assert Person(pk=1, uid="u-1", addresses=()).masked("anybody") == "anybody"
 
 
+@pytest.mark.parametrize(
+    ("key", "left"),
+    [
+        ("welcome-anna@example.com", "welcome-[erased]"),
+        ("order_7_anna@example.com", "order_7_[erased]"),
+        ("anna@example.com-2026", "[erased]-2026"),
+        ("u%3Aanna%40example.com", "u%3A[erased]"),
+        ("code-4915112345678-1", "code-[erased]-1"),
+        ("code+4915112345678", "code+[erased]"),
+        ("hanna@example.com", "hanna@example.com"),
+        ("anna@example.com.au", "anna@example.com.au"),
+        ("149151123456789", "149151123456789"),
+    ],
+)
+def test_a_key_loses_the_address_that_is_glued_into_it(key: str, left: str) -> None:
+    person = Person(pk=1, uid="u-1", addresses=("anna@example.com", "+4915112345678"))
+    assert person.masked_in_key(key) == left
+
+
+def test_a_text_loses_an_address_however_it_is_written() -> None:
+    person = Person(pk=1, uid="u-1", addresses=("anna@example.com", "+4915112345678"))
+    text = "?u=x%3Aanna%40example.com&n=4915112345678, x%2Banna%40example.com"
+    assert person.masked(text) == "?u=x%3A[erased]&n=[erased], x%2Banna%40example.com"
+
+
+@pytest.mark.django_db
+def test_a_file_that_is_out_of_reach_holds_up_nobodys_rows(
+    anna: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(person: Person) -> None:
+        raise OSError("no such disk")
+
+    erasure = erase(follower=anna, by=TESTER, now=timezone.now())
+    with monkeypatch.context() as patch:
+        patch.setattr(remove.files, "clear", unreachable)
+        with pytest.raises(OSError, match="no such disk"):
+            remove.run(erasure.pk)
+    assert not Follower.objects.exists()
+    remove.run(erasure.pk)
+    erasure.refresh_from_db()
+    assert erasure.state == "done"
+
+
 @pytest.mark.django_db
 def test_nobody_but_they_themselves_bring_an_erased_person_back(client: Client) -> None:
     api = make_client(*Scope)
