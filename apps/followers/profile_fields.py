@@ -111,7 +111,7 @@ def metadata(value: Any) -> dict[str, Any]:
         said = gettext("Metadata may have {most} keys; this has {count:,}.")
         text = said.format(most=METADATA_MAX_KEYS, count=len(value))
         raise BadFollower(text, field="metadata", cause=TOO_MUCH)
-    if _depth(value) > METADATA_MAX_DEPTH:
+    if _is_deeper(value, METADATA_MAX_DEPTH):
         said = gettext("Metadata may be nested {most} levels deep. Make it flatter.")
         text = said.format(most=METADATA_MAX_DEPTH)
         raise BadFollower(text, field="metadata", cause=TOO_MUCH)
@@ -123,14 +123,15 @@ def metadata(value: Any) -> dict[str, Any]:
     return dict(value)
 
 
-def _depth(value: Any) -> int:
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Tell whether there are more levels than these; further down nobody looks."""
     if isinstance(value, Mapping):
         inner = list(value.values())
     elif isinstance(value, list | tuple):
         inner = list(value)
     else:
-        return 0
-    return 1 + max(map(_depth, inner), default=0)
+        return False
+    return levels == 0 or any(_is_deeper(each, levels - 1) for each in inner)
 
 
 def tag_names(values: Iterable[str]) -> list[str]:

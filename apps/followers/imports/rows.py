@@ -390,13 +390,14 @@ def named_in(texts: Sequence[str], country: str) -> set[tuple[str, str]]:
 
 
 def _network_address(cell: str) -> str:
-    return str(ipaddress.ip_address(cell))
+    # fe80::1%eth0 names a network card of that machine, which PostgreSQL does not keep
+    return str(ipaddress.ip_address(cell)).partition("%")[0]
 
 
 def _object(cell: str) -> dict[str, Any]:
     try:
         value = json.loads(cell)
-    except ValueError:
+    except (ValueError, RecursionError):  # brackets within brackets
         value = None
     return profile_fields.metadata(value)
 

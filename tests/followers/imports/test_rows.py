@@ -6,7 +6,7 @@ import pytest
 
 from apps.followers.imports.words.language_names import language
 from apps.followers.imports.words.moments import moment
-from apps.followers.models import Follower
+from apps.followers.models import ConsentRecord, Follower
 from tests.followers.imports.world import counts, run_import
 
 pytestmark = [pytest.mark.django_db, pytest.mark.reported]
@@ -138,6 +138,21 @@ def test_a_further_address_that_is_somebody_elses_stays_there(anna: Follower) ->
     assert counts(job) == (1, 0, 0, 0)
     assert "belongs to another follower" in job.problems.get().message
     assert anna.addresses.count() == 1
+
+
+@pytest.mark.parametrize("levels", [200, 900, 1200])
+def test_brackets_within_brackets_cost_their_cell(levels: int) -> None:
+    deep = '{""a"":' + "[" * levels + "]" * levels + "}"
+    job = run_import(f'email,metadata\na@example.com,"{deep}"\nb@example.com,"{"[" * levels}"\n')
+    assert (counts(job), job.incomplete) == ((2, 0, 0, 0), 2)
+
+
+def test_a_network_address_is_kept_without_the_card_of_that_machine() -> None:
+    content = "email,OPTIN_IP,CONFIRM_IP\na@example.com,fe80::1%eth0,::ffff:192.0.2.7%x\n"
+    run_import(content)
+    record = ConsentRecord.objects.get()
+    confirmed = record.scope["said_elsewhere"]["confirmed_ip"]
+    assert (record.ip, confirmed) == ("fe80::1", "::ffff:c000:207")
 
 
 def test_what_nobody_knows_is_kept_as_metadata() -> None:

@@ -17,6 +17,7 @@ from apps.lib.network.client_ip import client_ip
         (2, "10.0.0.1, 203.0.113.9, 198.51.100.2", "203.0.113.9"),
         (2, "203.0.113.9", "192.0.2.1"),  # too short: it did not come through both proxies
         (1, "2001:db8::1", "2001:db8::1"),
+        (1, "fe80::1%eth0", "fe80::1"),  # the card is this machine's, and no database keeps it
         (1, "<script>", "192.0.2.1"),
         (1, "", "192.0.2.1"),
     ],
