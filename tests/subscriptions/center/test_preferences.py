@@ -454,7 +454,7 @@ def test_types_cost_no_extra_queries(
 ) -> None:
     for number in range(20):
         make_type(f"more-{number}")
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(15):
         client.get(preferences_path(anna))
 
 
