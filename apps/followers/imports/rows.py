@@ -390,7 +390,7 @@ def named_in(texts: Sequence[str], country: str) -> set[tuple[str, str]]:
 
 
 def _network_address(cell: str) -> str:
-    # fe80::1%eth0 names a network card of that machine, which PostgreSQL does not keep
+    # fe80::1%eth0 names a network card of that machine, which says nothing elsewhere
     return str(ipaddress.ip_address(cell)).partition("%")[0]
 
 

@@ -24,7 +24,7 @@ def client_ip(request: HttpRequest) -> str:
 @lru_cache(maxsize=1000)  # programs call from the same one again and again
 def _address(text: str) -> str:
     try:
-        # fe80::1%eth0 names a network card of this machine, which PostgreSQL does not keep
+        # fe80::1%eth0 names a network card of this machine, which says nothing elsewhere
         return str(ipaddress.ip_address(text)).partition("%")[0]
     except ValueError:  # not what a proxy writes; a socket file has no address at all
         return ""
