@@ -298,8 +298,8 @@ def is_doubtful(heading: str, words: Collection[str] | None) -> bool:
     word = squashed(heading)
     if _SMS_ONLY.search(word):
         return False
-    if words is None:
-        return bool(_GONE_HEADING.search(word))
+    if words is None:  # a status may have its date in each cell
+        return bool(_GONE_HEADING.search(word) or _STATUS_HEADING.search(word))
     if _STATUS_HEADING.search(word):
         codes = all(_CODE.fullmatch(cell.strip()) for cell in words)
         of_mail = _SAYS_OF_WHAT.search(word) and word.endswith(("status", "consent"))

@@ -8,7 +8,7 @@ from django.utils import timezone, translation
 
 from apps.followers.consent.suppression import suppress
 from apps.followers.imports import run
-from apps.followers.imports.columns import BadMapping, check_mapping, suggest
+from apps.followers.imports.columns import UNDECIDED, BadMapping, check_mapping, suggest
 from apps.followers.imports.preview import preview_of
 from apps.followers.imports.problems_file import problems_in_words
 from apps.followers.models import (
@@ -383,3 +383,12 @@ def test_a_slice_of_opt_outs_costs_the_same_number_of_queries_whatever_its_size(
         run.run(job.pk)
     assert not Follower.objects.filter(subscribed=True).exists()
     assert Suppression.objects.count() == 200
+
+
+def test_a_status_with_a_date_in_each_cell_waits_for_a_person() -> None:
+    """So many different cells are no words to be mapped, and must not pass for metadata."""
+    rows = [f"p{number}@example.com,unsubscribed on day {number}\n" for number in range(3000)]
+    job = upload("email,Status\n" + "".join(rows))
+    assert job.mapping["Status"] == UNDECIDED
+    with pytest.raises(BadMapping, match="'Status' may say who opted out"):
+        run.start(job=job, mapping=job.mapping, options={}, by=TESTER, now=timezone.now())
