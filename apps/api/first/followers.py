@@ -9,7 +9,8 @@ from rest_framework.response import Response
 from apps.accounts.permissions import Scope
 from apps.api.endpoint import Strict
 from apps.api.first.endpoint import ArrayQuery, CommaWords, FirstEndpoint, row_of
-from apps.api.v1.audience import followers as v1
+from apps.api.v1.audience.followers.one import ConsentReason
+from apps.api.v1.audience.followers.written import FOLLOWERS, SOURCE
 from apps.api.v1.audience.tags import slugs
 from apps.campaigns.audience.questions import tagged
 from apps.followers.addresses import BadAddress, normalise
@@ -71,7 +72,7 @@ class PlainFollowers(FirstEndpoint):
         added = contacts.add_follower(
             subscribed=said.pop("subscribed"),
             values=Profile(**said),
-            proof=Proof(source=v1.SOURCE, by=self.by, now=self.now),
+            proof=Proof(source=SOURCE, by=self.by, now=self.now),
         )
         return Response(PlainFollower(added).data, status=201)
 
@@ -82,7 +83,7 @@ class OnePlainFollower(FirstEndpoint):
     scopes = {"GET": Scope.FOLLOWERS_READ}
 
     def get(self, request: Request, id: str) -> Response:
-        return Response(PlainFollower(row_of(v1.FOLLOWERS, id)).data)
+        return Response(PlainFollower(row_of(FOLLOWERS, id)).data)
 
 
 class PlainUnsubscribe(FirstEndpoint):
@@ -91,8 +92,8 @@ class PlainUnsubscribe(FirstEndpoint):
     scopes = {"POST": Scope.FOLLOWERS_WRITE}
 
     def post(self, request: Request, id: str) -> Response:
-        follower = row_of(v1.FOLLOWERS, id)
-        said: dict[str, Any] = self.body(v1.ConsentReason)
-        proof = Proof(source=v1.SOURCE, by=self.by, now=self.now, wording=said["wording"])
+        follower = row_of(FOLLOWERS, id)
+        said: dict[str, Any] = self.body(ConsentReason)
+        proof = Proof(source=SOURCE, by=self.by, now=self.now, wording=said["wording"])
         acts.unsubscribe(follower=follower, reason=said["reason"], proof=proof)
-        return Response(PlainFollower(row_of(v1.FOLLOWERS, id)).data)
+        return Response(PlainFollower(row_of(FOLLOWERS, id)).data)

@@ -13,7 +13,6 @@ from apps.api.v1.audience import (
     devices,
     erasures,
     fields,
-    followers,
     inbox,
     preferences,
     segments,
@@ -22,6 +21,8 @@ from apps.api.v1.audience import (
     webhooks,
 )
 from apps.api.v1.audience.files import exports, imports
+from apps.api.v1.audience.followers import many, one
+from apps.api.v1.audience.followers import tags as tags_of_one
 from apps.api.v1.content import caps, layouts, templates, types
 from apps.api.v1.send import (
     campaigns,
@@ -69,19 +70,19 @@ VIEWS: dict[str, type[APIView]] = {
     "imports/<id:id>/preview": imports.PreviewOfImport,
     "imports/<id:id>/start": imports.StartOfImport,
     "imports/<id:id>/problems": imports.ProblemsOfImport,
-    "followers": followers.Followers,
-    "followers/tags": followers.BulkTags,
-    "followers/bulk": followers.BulkFollowers,
-    "followers/by-external-id/<text:external_id>": followers.FollowerByExternalId,
-    "followers/<id:id>": followers.OneFollower,
-    "followers/<id:id>/unsubscribe": followers.Unsubscribe,
-    "followers/<id:id>/resubscribe": followers.Resubscribe,
-    "followers/<id:id>/revoke-links": followers.RevokeLinks,
+    "followers": one.Followers,
+    "followers/tags": many.BulkTags,
+    "followers/bulk": many.BulkFollowers,
+    "followers/by-external-id/<text:external_id>": one.FollowerByExternalId,
+    "followers/<id:id>": one.OneFollower,
+    "followers/<id:id>/unsubscribe": one.Unsubscribe,
+    "followers/<id:id>/resubscribe": one.Resubscribe,
+    "followers/<id:id>/revoke-links": one.RevokeLinks,
     "followers/<id:id>/addresses": addresses.Addresses,
     "followers/<id:id>/addresses/<id:address>": addresses.OneAddress,
     "followers/<id:id>/addresses/<id:address>/primary": addresses.Primary,
-    "followers/<id:id>/tags": followers.FollowerTags,
-    "followers/<id:id>/tags/<str:slug>": followers.FollowerTag,
+    "followers/<id:id>/tags": tags_of_one.FollowerTags,
+    "followers/<id:id>/tags/<str:slug>": tags_of_one.FollowerTag,
     "followers/<id:id>/preferences": preferences.Preferences,
     "followers/<id:id>/preferences/<str:type>/<str:channel>": preferences.OneCell,
     "followers/<id:id>/delivery-check": delivery_checks.DeliveryChecks,

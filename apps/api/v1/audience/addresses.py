@@ -8,7 +8,7 @@ from rest_framework.response import Response
 
 from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, Strict, described, one
-from apps.api.v1.audience.followers import FOLLOWERS, FollowerOut
+from apps.api.v1.audience.followers.written import FOLLOWERS, FollowerOut
 from apps.followers.models import Address, Channel, Follower
 from apps.followers.people import address_claims, further_addresses
 from apps.lib.refusals import UNFIT

@@ -14,7 +14,7 @@ from apps.api.document.typed import CLOCK
 from apps.api.edited import Edited
 from apps.api.endpoint import Strict, described, one
 from apps.api.parsing import MomentField
-from apps.api.v1.audience.followers import SOURCE
+from apps.api.v1.audience.followers.written import SOURCE
 from apps.followers.consent.record import Proof
 from apps.followers.consent.rhythm import Wishes, rhythm_of, set_rhythm, zone_of
 from apps.followers.models import DigestCadence, Follower

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from apps.accounts.permissions import Scope
 from apps.api.edited import Edited
 from apps.api.endpoint import Endpoint, Strict, described, one
-from apps.api.v1.audience.followers import SOURCE
+from apps.api.v1.audience.followers.written import SOURCE
 from apps.followers.consent import acts, matrix
 from apps.followers.consent.record import Proof
 from apps.followers.consent.verdict import Reason

@@ -11,7 +11,7 @@ from apps.accounts.permissions import Scope
 from apps.api.document.typed import RulesField
 from apps.api.edited import Edited
 from apps.api.endpoint import Endpoint, Strict, described, one
-from apps.api.v1.audience.followers import FOLLOWERS, FollowerOut
+from apps.api.v1.audience.followers.written import FOLLOWERS, FollowerOut
 from apps.campaigns.audience import segments
 from apps.campaigns.audience.how_many import exactly
 from apps.campaigns.audience.segments import SegmentValues

@@ -13,7 +13,7 @@ from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, FieldProblem, Strict, described, one
 from apps.api.errors import faults_of, flat
 from apps.api.parsing import MomentField
-from apps.api.v1.audience.followers import SOURCE
+from apps.api.v1.audience.followers.written import SOURCE
 from apps.api.v1.audience.people import find_or_add
 from apps.api.v1.send.notifications import Person
 from apps.campaigns.events import store

@@ -16,7 +16,7 @@ from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.overload.urgency import learn
 from apps.api.parsing import MomentField
 from apps.api.refusals import KEY_META
-from apps.api.v1.audience.followers import SOURCE, FollowerIn
+from apps.api.v1.audience.followers.written import SOURCE, FollowerIn
 from apps.api.v1.audience.people import NamedPeople, questions
 from apps.api.v1.audience.tags import slugs, words_field
 from apps.api.v1.content.templates import TYPE_BY_KEY, type_of

@@ -1,0 +1,1 @@
+"""Followers, for programs."""
