@@ -82,6 +82,7 @@ SPECTACULAR = {
         "Channel": "apps.followers.models.Channel",
         "DeliveryStatus": "apps.notifications.models.DeliveryStatus",
         "DeviceChannel": "apps.api.v1.audience.devices.CHANNELS",
+        "ExportState": "apps.followers.models.ExportState",
         "ImportState": "apps.followers.models.ImportState",
         "UpsertResult": "apps.api.v1.audience.followers.many.UPSERT_RESULTS",
         "EventResult": "apps.campaigns.models.OutcomeResult",

@@ -168,6 +168,10 @@ LEDGERS = {
     ),
 }
 
+# What is written when everything about one person is taken out (followers/privacy/copies.py).
+PERSON_EXPORT = "apps.analytics.everything.source.Everything"
+PERSON_ARCHIVE = "apps.analytics.everything.archive.archive"
+
 # Kinds of rows that can be taken out (followers/exports/source.py).
 EXPORTS = {
     "followers": "apps.followers.exports.people.Followers",

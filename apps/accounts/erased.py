@@ -11,13 +11,13 @@ from django.db.models import QuerySet
 from apps.accounts.ledger import let_go
 from apps.accounts.models import AuditEntry
 from apps.lib.actor import ActorKind
-from apps.lib.erasing.person import Person
+from apps.lib.erasing.person import DataSubject
 
 _AT_ONCE = 500
 _Id = TypeVar("_Id")
 
 
-def forget(*, person: Person, now: dt.datetime) -> None:
+def forget(*, person: DataSubject, now: dt.datetime) -> None:
     """Empty the entries about what is the person's, and those of what they did themselves."""
     for sort, ids in person.subjects.items():
         for some in _batches(ids):
@@ -44,7 +44,7 @@ def _batches(ids: Sequence[_Id]) -> Iterator[Sequence[_Id]]:
         yield ids[start : start + _AT_ONCE]
 
 
-def clear(row: AuditEntry, person: Person) -> Sequence[str]:
+def clear(row: AuditEntry, person: DataSubject) -> Sequence[str]:
     """Take the person out of an entry about something else; names the columns that changed."""
     after = {
         "actor_label": person.masked(row.actor_label),

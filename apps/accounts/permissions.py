@@ -37,6 +37,7 @@ class Scope(StrEnum):
     FOLLOWERS_READ = "followers:read"
     FOLLOWERS_WRITE = "followers:write"
     FOLLOWERS_ERASE = "followers:erase"
+    FOLLOWERS_EXPORT = "followers:export"  # all that is held about one
     CONTENT_READ = "content:read"
     CONTENT_WRITE = "content:write"
     CAMPAIGNS_READ = "campaigns:read"
@@ -55,7 +56,7 @@ SCOPES_BY_CAPABILITY = {
     },
     Capability.EDIT: {Scope.FOLLOWERS_WRITE, Scope.CONTENT_WRITE, Scope.CAMPAIGNS_WRITE},
     Capability.SEND: {Scope.CAMPAIGNS_SEND, Scope.NOTIFICATIONS_WRITE},
-    Capability.ADMINISTER: {Scope.FOLLOWERS_ERASE},
+    Capability.ADMINISTER: {Scope.FOLLOWERS_ERASE, Scope.FOLLOWERS_EXPORT},
 }
 
 # Each role has the capability in its place and those before it.

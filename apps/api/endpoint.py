@@ -349,12 +349,13 @@ def described(
     details: str = "",
     repeat: bool = False,
     later: Any = None,
+    media_type: str = "",
 ) -> Callable[[View], View]:
     """The method's entry in the OpenAPI document.
 
     `answer` None: 204 without a body. `body` None: what is sent in one is refused, field by field.
     `repeat`: what is done already is answered with 200. `later`: what 202 answers while the work
-    takes longer.
+    takes longer. `media_type`: of an answer that is no JSON.
     """
 
     def enter(view: View) -> View:
@@ -369,7 +370,10 @@ def described(
         good = status
         if answer is None:
             good = 204
-        responses: dict[Any, OpenApiResponse] = {good: OpenApiResponse(answer, description="Done.")}
+        done: Any = good
+        if media_type:
+            done = (good, media_type)
+        responses: dict[Any, OpenApiResponse] = {done: OpenApiResponse(answer, description="Done.")}
         if repeat:
             responses[200] = OpenApiResponse(answer, description="It was done already.")
         if later is not None:

@@ -29,7 +29,7 @@ from apps.api.auth import caller_of
 from apps.api.models import IdempotentCall
 from apps.api.refusals import KEY_META, BadIdempotencyKey, KeyReused, StillRunning
 from apps.lib.crypto import decrypt, encrypt
-from apps.lib.erasing.person import Person
+from apps.lib.erasing.person import DataSubject
 from apps.lib.sql.compiled_query import Kept
 from apps.lib.sql.prepared import NO_WAIT, run_prepared
 
@@ -100,7 +100,7 @@ def forget(*, now: dt.datetime) -> None:
     ).delete()
 
 
-def clear(row: IdempotentCall, person: Person) -> Sequence[str]:
+def clear(row: IdempotentCall, person: DataSubject) -> Sequence[str]:
     """Take somebody who is erased out of an answer; names the columns that changed."""
     text = ""
     if row.answer:

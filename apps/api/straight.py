@@ -41,6 +41,7 @@ def _answer(request: HttpRequest) -> HttpResponseBase:
     if isinstance(response, SimpleTemplateResponse):
         response.render()
     response.headers["X-Frame-Options"] = "DENY"
-    response.headers["Content-Length"] = str(len(response.content))
+    if not response.streaming:
+        response.headers["Content-Length"] = str(len(response.content))
     answer: HttpResponseBase = response
     return answer

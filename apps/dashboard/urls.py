@@ -4,6 +4,7 @@ from django.urls import URLPattern
 
 from apps.dashboard.administer import api_keys, auth, channels, staff
 from apps.dashboard.audience import (
+    data_copies,
     erase,
     export_schedules,
     exports,
@@ -39,6 +40,7 @@ urlpatterns: list[URLPattern] = [
     *campaigns.urlpatterns,
     *followers.urlpatterns,
     *erase.urlpatterns,
+    *data_copies.urlpatterns,
     *forecasts.urlpatterns,
     *imports.urlpatterns,
     *export_schedules.urlpatterns,

@@ -3,10 +3,10 @@
 import datetime as dt
 
 from apps.inbox.models import InboxItem
-from apps.lib.erasing.person import Person
+from apps.lib.erasing.person import DataSubject
 
 
-def forget(*, person: Person, now: dt.datetime) -> None:
+def forget(*, person: DataSubject, now: dt.datetime) -> None:
     """Name the person's items, so that the audit log forgets their titles."""
     mine = InboxItem.objects.filter(follower=person.pk)
     person.subjects["inbox_item"] = [str(uid) for uid in mine.values_list("uid", flat=True)]

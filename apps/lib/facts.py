@@ -34,6 +34,8 @@ class Kind(StrEnum):
     # through a form, the address confirmed; data has the form and what was chosen
     FOLLOWER_SIGNED_UP = "follower.signed_up"
     FOLLOWER_ERASED = "follower.erased"  # all that is theirs goes, and nobody adds them again
+    DATA_COPY_ASKED = "data_copy.asked"  # of all that is held about a follower
+    DATA_COPY_FETCHED = "data_copy.fetched"  # somebody took the archive
     FOLLOWER_TAGGED = "follower.tagged"
     FOLLOWER_UNTAGGED = "follower.untagged"
     TAG_CREATED = "tag.created"

@@ -139,6 +139,7 @@ def wiring_leads_somewhere(app_configs: Any, **kwargs: Any) -> list[Error]:
         }
     paths |= {f"SCHEDULES[{name!r}]": path for name, (path, _) in settings.SCHEDULES.items()}
     paths |= {f"EXPORTS[{kind!r}]": path for kind, path in settings.EXPORTS.items()}
+    paths |= {name: getattr(settings, name) for name in ("PERSON_EXPORT", "PERSON_ARCHIVE")}
     return [
         error for place, path in paths.items() for error in _leads_somewhere(place, path)
     ] + list(_provider_keys())

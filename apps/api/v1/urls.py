@@ -20,7 +20,7 @@ from apps.api.v1.audience import (
     tags,
     webhooks,
 )
-from apps.api.v1.audience.files import exports, imports
+from apps.api.v1.audience.files import copies, exports, imports
 from apps.api.v1.audience.followers import many, one
 from apps.api.v1.audience.followers import tags as tags_of_one
 from apps.api.v1.content import caps, layouts, templates, types
@@ -61,6 +61,8 @@ class TextConverter(StringConverter):
 register_converter(IdConverter, "id")
 register_converter(TextConverter, "text")
 VIEWS: dict[str, type[APIView]] = {
+    "copies/<id:id>": copies.OneCopy,
+    "copies/<id:id>/archive": copies.ArchiveOfCopy,
     "exports": exports.Exports,
     "erasures/<id:id>": erasures.OneErasure,
     "exports/<id:id>": exports.OneExport,
@@ -75,6 +77,7 @@ VIEWS: dict[str, type[APIView]] = {
     "followers/bulk": many.BulkFollowers,
     "followers/by-external-id/<text:external_id>": one.FollowerByExternalId,
     "followers/<id:id>": one.OneFollower,
+    "followers/<id:id>/copy": copies.CopyOfFollower,
     "followers/<id:id>/unsubscribe": one.Unsubscribe,
     "followers/<id:id>/resubscribe": one.Resubscribe,
     "followers/<id:id>/revoke-links": one.RevokeLinks,

@@ -53,7 +53,7 @@ _END = "</sheetData></worksheet>"
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]|_(?=x[0-9A-Fa-f]{4}_)")
 
 
-class _Stream:
+class Stream:
     """A file that remembers only what nobody has taken yet. It has no `tell`: that is how zipfile
     knows that it can't go back.
     """
@@ -112,7 +112,7 @@ def workbook(columns: Sequence[str], chunks: Iterable[Sequence[Sequence[Any]]]) 
     """Give the file. Cells are texts, numbers, truths or None; a text that is too long for a cell
     is cut.
     """
-    stream = _Stream()
+    stream = Stream()
     # a stream is enough, which the stubs don't know
     pack = zipfile.ZipFile(cast(IO[bytes], stream), "w", zipfile.ZIP_DEFLATED, compresslevel=FAST)
     sheets = _Sheets(pack, columns)

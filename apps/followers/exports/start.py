@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext
 
-from apps.followers.exports.source import BadExport, source_of
+from apps.followers.exports.source import PERSON, BadExport, source_of
 from apps.followers.models import Export, ExportState
 from apps.lib.actor import Actor
 from apps.lib.facts import Kind, tell
@@ -43,7 +43,8 @@ def start_export(
         said = gettext("There is no column {column!r}. Known: {known}.")
         words = {"column": unknown[0], "known": ", ".join(source.columns)}
         raise BadExport(said.format(**words), field="columns", cause=NOT_FOUND)
-    if Export.objects.filter(state=ExportState.RUNNING).count() >= MOST_RUNNING:
+    running = Export.objects.filter(state=ExportState.RUNNING).exclude(kind=PERSON)
+    if running.count() >= MOST_RUNNING:
         raise TooManyExports(gettext("Some exports are running. Wait for one of them to end."))
     wanted = [name for name in source.columns if not columns or name in columns]
     total = source.count(filtered)

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db import transaction
 
-from apps.followers.exports.source import source_of
+from apps.followers.exports.source import PERSON, reader_of
 from apps.followers.exports.start import TASK
 from apps.followers.models import Export, ExportChunk, ExportState
 from apps.lib import steady_clock
@@ -25,6 +25,7 @@ from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 
 SLICE = 2000  # rows; some 200 kB
+SLICE_OF_PERSON = 100  # each may be a mail with all its words
 RUN_SECONDS = 8  # then the next task takes over, so that the lane stays open for others
 PATIENCE = dt.timedelta(seconds=60)  # after it a slice is taken for lost
 MOST_ATTEMPTS = 3
@@ -52,8 +53,10 @@ def _slice(job_id: int) -> bool:
         job = running.filter(pk=job_id).first()
         if job is None:
             return False
-        source = source_of(job.kind)
-        found = source.rows(job.asked, after=job.last_id, most=SLICE)
+        most = SLICE
+        if job.kind == PERSON:
+            most = SLICE_OF_PERSON
+        found = reader_of(job.kind).rows(job.asked, after=job.last_id, most=most)
         if found:
             rows = [[row.get(name) for name in job.columns] for _id, row in found]
             body = pack(rows)
@@ -63,7 +66,7 @@ def _slice(job_id: int) -> bool:
             job.last_id = found[-1][0]
         job.attempts = 0
         job.touched_at = now
-        if len(found) < SLICE:
+        if len(found) < most:
             job.state = ExportState.READY
             job.finished_at = now
             told = {"what": job.kind, "rows": job.rows_done}

@@ -10,7 +10,7 @@ from apps.followers.consent.record import locked
 from apps.followers.models import AddressState, Erasure, Follower
 from apps.lib.actor import Actor, ActorKind
 from apps.lib.crypto import decrypt, encrypt
-from apps.lib.erasing.person import Person
+from apps.lib.erasing.person import DataSubject
 from apps.lib.facts import Kind, tell
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
@@ -59,10 +59,10 @@ def erase(*, follower: Follower, by: Actor, now: dt.datetime) -> Erasure:
     return erasure
 
 
-def person_of(erasure: Erasure) -> Person:
+def person_of(erasure: Erasure) -> DataSubject:
     """Read whom an erasure is about, as long as it is not done. Raises Undecryptable."""
     said = decrypt(erasure.person)
-    return Person(
+    return DataSubject(
         pk=said["pk"],
         uid=str(erasure.follower),
         addresses=tuple(said["addresses"]),
@@ -70,13 +70,24 @@ def person_of(erasure: Erasure) -> Person:
     )
 
 
-def _written(follower: Follower) -> str:
+def who_is(follower: Follower) -> DataSubject:
+    """Say by what a follower is named in what others write."""
     rows = follower.addresses.all()
     texts = {text for row in rows for text in (row.value, row.key)}
+    return DataSubject(
+        pk=follower.pk,
+        uid=str(follower.uid),
+        addresses=tuple(sorted(texts)),
+        external_id=follower.external_id or "",
+    )
+
+
+def _written(follower: Follower) -> str:
+    person = who_is(follower)
     return encrypt(
         {
-            "pk": follower.pk,
-            "addresses": sorted(texts),
-            "external_id": follower.external_id or "",
+            "pk": person.pk,
+            "addresses": list(person.addresses),
+            "external_id": person.external_id,
         }
     )

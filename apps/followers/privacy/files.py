@@ -1,17 +1,32 @@
-"""Files of imports that wait or run: the lines about somebody who is erased are made unreadable."""
+"""Files of imports that wait or run: the lines about somebody are found, and made unreadable when
+the person is erased.
+"""
 
 import mmap
+from collections.abc import Iterator
 from pathlib import Path
 
 from apps.followers.imports.csv_file import raw_of
 from apps.followers.imports.upload import path_of
 from apps.followers.models import Import, ImportState
-from apps.lib.erasing.person import Person
+from apps.lib.erasing.person import DataSubject
 
 _OPEN = (ImportState.UPLOADED, ImportState.RUNNING)
 
 
-def clear(person: Person) -> None:
+def lines_about(person: DataSubject) -> Iterator[tuple[Import, str]]:
+    """Give each line that names the person, with the import in whose file it waits."""
+    for job in Import.objects.filter(state__in=_OPEN).order_by("pk"):
+        path = path_of(job)
+        if path.exists():
+            with path.open("rb") as file:
+                for line in file:
+                    text = line.decode(errors="replace").rstrip()
+                    if person.is_in(text):
+                        yield job, text
+
+
+def clear(person: DataSubject) -> None:
     """Write over the person's lines, byte for byte, so that a run finds its place. They are then
     refused as lines without an address.
     """
@@ -22,7 +37,7 @@ def clear(person: Person) -> None:
             raw_of(path_of(job)).unlink(missing_ok=True)
 
 
-def _clear(path: Path, keep: bytes, person: Person) -> bool:
+def _clear(path: Path, keep: bytes, person: DataSubject) -> bool:
     if not path.exists() or not path.stat().st_size:
         return False
     found = False

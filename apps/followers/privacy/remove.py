@@ -8,11 +8,20 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.module_loading import import_string
 
-from apps.followers.models import AddressClaim, Erasure, ErasureState, Follower, SignUp, Suppression
+from apps.followers.exports.source import PERSON
+from apps.followers.models import (
+    AddressClaim,
+    Erasure,
+    ErasureState,
+    Export,
+    Follower,
+    SignUp,
+    Suppression,
+)
 from apps.followers.privacy import files, search
 from apps.followers.privacy.erase import TASK, person_of
 from apps.lib import steady_clock
-from apps.lib.erasing.person import Person
+from apps.lib.erasing.person import DataSubject
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 
@@ -83,7 +92,7 @@ def resume_stalled(*, now: dt.datetime) -> int:
     return count
 
 
-def _remove(person: Person, *, began: dt.datetime, now: dt.datetime) -> None:
+def _remove(person: DataSubject, *, began: dt.datetime, now: dt.datetime) -> None:
     """Remove the person's rows, but for a sign-up of after the erasure `began`. Raises NotYet."""
     follower = Follower.objects.select_for_update().filter(pk=person.pk).first()
     if follower is None:
@@ -100,6 +109,7 @@ def _remove(person: Person, *, began: dt.datetime, now: dt.datetime) -> None:
     }
     for path in settings.ERASES:
         import_string(path)(person=person, now=now)
+    Export.objects.filter(kind=PERSON, asked__follower=person.uid).delete()
     sign_ups.delete()
     suppressions.delete()
     AddressClaim.objects.filter(key__in=keys).delete()

@@ -10,16 +10,16 @@ from django.utils.module_loading import import_string
 
 from apps.followers.exports.write import pack, unpack
 from apps.followers.models import Erasure, ExportChunk, ImportProblem
-from apps.lib.erasing.person import MASK, Person
+from apps.lib.erasing.person import MASK, DataSubject
 
 SLICE = 500
 _SLICES = {"followers.ExportChunk": 5}  # each has thousands of rows
 _KEYS = ("dedup_key",)  # put together by programs
 # Takes the person out of a row, without storing it; names the columns that changed.
-Clear = Callable[[Any, Person], Sequence[str]]
+Clear = Callable[[Any, DataSubject], Sequence[str]]
 
 
-def slice_of(erasure: Erasure, person: Person) -> None:
+def slice_of(erasure: Erasure, person: DataSubject) -> None:
     """Search the next slice, and set how far it went."""
     label, how = list(settings.SEARCHED.items())[erasure.place]
     model = apps.get_model(label)
@@ -40,7 +40,7 @@ def slice_of(erasure: Erasure, person: Person) -> None:
         erasure.last_id = found[-1].pk
 
 
-def _cleared(row: Model, how: str | Sequence[str], person: Person) -> Sequence[str]:
+def _cleared(row: Model, how: str | Sequence[str], person: DataSubject) -> Sequence[str]:
     if isinstance(how, str):
         return cast(Clear, import_string(how))(row, person)
     changed = []
@@ -65,7 +65,7 @@ def _mask(row: Model, name: str) -> str:
     return MASK
 
 
-def clear_problem(row: ImportProblem, person: Person) -> Sequence[str]:
+def clear_problem(row: ImportProblem, person: DataSubject) -> Sequence[str]:
     """Keep of a refused row that there was one."""
     texts = [row.message, *map(str, row.row)]
     if any(map(person.is_in, texts)) or (person.external_id and person.external_id in row.row):
@@ -75,7 +75,7 @@ def clear_problem(row: ImportProblem, person: Person) -> Sequence[str]:
     return []
 
 
-def clear_chunk(row: ExportChunk, person: Person) -> Sequence[str]:
+def clear_chunk(row: ExportChunk, person: DataSubject) -> Sequence[str]:
     """Leave the person's rows out of a file that is taken out."""
     rows = unpack(row.body)
     kept = [cells for cells in rows if not _is_about(cells, person)]
@@ -85,5 +85,5 @@ def clear_chunk(row: ExportChunk, person: Person) -> Sequence[str]:
     return ["body"]
 
 
-def _is_about(cells: Sequence[Any], person: Person) -> bool:
+def _is_about(cells: Sequence[Any], person: DataSubject) -> bool:
     return any(person.emptied({"cell": cell})["cell"] != cell for cell in cells)

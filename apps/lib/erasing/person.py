@@ -18,7 +18,7 @@ _ENCODED = "0[0-9a-f]|2[0-9acf]|3[a-f]|40|5[b-e]|60|7[b-e]"
 
 
 @dataclass(kw_only=True)
-class Person:
+class DataSubject:
     """Somebody, as the rows that are about them say it.
 
     `addresses` are values and keys of all channels. `subjects` are the things that facts about
@@ -32,7 +32,7 @@ class Person:
     subjects: dict[str, list[str]] = field(default_factory=dict)
 
     @cached_property
-    def _spellings(self) -> list[str]:
+    def spellings(self) -> list[str]:
         """List how the addresses may be written, the longest first; a phone without its plus."""
         texts = {text for text in self.addresses if text}
         texts |= {text[1:] for text in texts if _PHONE.fullmatch(text)}
@@ -40,21 +40,21 @@ class Person:
 
     @cached_property
     def _pattern(self) -> re.Pattern[str] | None:
-        if not self._spellings:
+        if not self.spellings:
             return None
-        any_of = "|".join(map(re.escape, self._spellings))
+        any_of = "|".join(map(re.escape, self.spellings))
         # not within a longer address: hanna@example.com, anna@example.com.au
         before = rf"(?:(?<![\w.+-])|(?<=%(?:{_ENCODED})))"
         return re.compile(rf"{before}(?:{any_of})(?![\w-]|\.\w|%2[de])", re.IGNORECASE)
 
     @cached_property
     def _in_key(self) -> re.Pattern[str] | None:
-        if not self._spellings:
+        if not self.spellings:
             return None
         # only a letter, or for a number a digit, makes it another's
         letter = r"[^\W\d_]"
-        numbers = [re.escape(text) for text in self._spellings if text.isdecimal()]
-        others = [re.escape(text) for text in self._spellings if not text.isdecimal()]
+        numbers = [re.escape(text) for text in self.spellings if text.isdecimal()]
+        others = [re.escape(text) for text in self.spellings if not text.isdecimal()]
         ways = []
         if others:
             before = rf"(?:(?<!{letter})|(?<=%[0-9a-f][0-9a-f]))"
@@ -100,12 +100,33 @@ class Person:
             case list():
                 return [self.emptied(each) for each in value]
             case dict():
-                if self._is_told_by(value):
+                if self.is_told_by(value):
                     return {self.masked(key): None for key in value}
                 return {self.masked(key): self.emptied(each) for key, each in value.items()}
         return self.masked(value)
 
-    def _is_told_by(self, told: dict[str, Any]) -> bool:
+    def is_told_by(self, told: dict[str, Any]) -> bool:
+        """Whether an object names the person by a value of its own."""
         if self.external_id and told.get("external_id") == self.external_id:
             return True
         return any(self.is_meant_by(each) for each in told.values())
+
+    def said_in(self, value: Any) -> Any:
+        """Give of a value what it says about the person, and nothing of others: texts with one of
+        their addresses, objects that name them. None where it says nothing.
+        """
+        match value:
+            case str():
+                if self.is_in(value) or self.masked_in_key(value) != value:
+                    return value
+            case list():
+                found = [self.said_in(each) for each in value]
+                return [each for each in found if each is not None] or None
+            case dict():
+                if self.is_told_by(value):
+                    return value
+                told = {key: self.said_in(each) for key, each in value.items()}
+                return {
+                    key: each for key, each in told.items() if each is not None or self.is_in(key)
+                } or None
+        return None

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from django.db.models import Exists, OuterRef, Q
 
 from apps.followers.privacy.remove import NotYet
-from apps.lib.erasing.person import MASK, Person
+from apps.lib.erasing.person import MASK, DataSubject
 from apps.lib.facts import Fact
 from apps.notifications.books import tallies, transitions
 from apps.notifications.models import (
@@ -31,7 +31,7 @@ def on_erased(facts: Sequence[Fact]) -> None:
         _cancel(Q(follower__uid=fact.about.id), fact.at)
 
 
-def forget(*, person: Person, now: dt.datetime) -> None:
+def forget(*, person: DataSubject, now: dt.datetime) -> None:
     """Take the words out of the person's deliveries. Raises NotYet while a sender holds one."""
     mine = Delivery.objects.filter(follower=person.pk)
     _cancel(Q(follower=person.pk), now)
@@ -52,7 +52,7 @@ def _cancel(whose: Q, now: dt.datetime) -> None:
     tallies.finish_all_done(sorted(touched), now=now)
 
 
-def _forget_notifications(person: Person) -> None:
+def _forget_notifications(person: DataSubject) -> None:
     """Empty what was told to this person alone; take their addresses out of what others got too."""
     mine = Delivery.objects.filter(notification=OuterRef("pk"), follower=person.pk)
     of_others = Delivery.objects.filter(

@@ -3,11 +3,9 @@
 It holds addresses of the internet and names of browsers, so it is for whoever reads the mailbox.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone, translation
@@ -16,10 +14,10 @@ from django.views.decorators.http import require_safe
 
 from apps.followers.consent.matrix import words_of
 from apps.followers.consent.rhythm import zone_of
+from apps.followers.consent.wording import words_seen
 from apps.followers.models import (
     Channel,
     ConsentRecord,
-    ConsentWording,
     Follower,
     NotificationType,
 )
@@ -38,7 +36,6 @@ from apps.subscriptions.reading.words import ACTS, WHERE
 from apps.subscriptions.wording import CHANNELS
 
 LATEST = 100  # on the page; the file has them all
-_OF_A_FORM = re.compile(r"form-(\d+)/(\d+)/(.*)", re.ASCII)
 
 
 @public_page
@@ -96,19 +93,6 @@ def _context(token: str, link: PublicLink, follower: Follower) -> dict[str, Any]
         "fresh": was_asked_for(link, follower),
         "has_mailbox": email_of(follower) is not None,
     }
-
-
-def words_seen(wording: str) -> str:
-    """The sentence that a sign-up form showed, by the name of its wording; "" for other pages."""
-    found = _OF_A_FORM.fullmatch(wording)
-    if not found:
-        return ""
-    form, number, language = found.groups()
-    kept = ConsentWording.objects.filter(form=int(form), number=int(number)).first()
-    if kept is None:
-        return ""
-    texts = kept.texts.get(language) or kept.texts.get(settings.LANGUAGE_CODE) or {}
-    return str(texts.get("consent", ""))
 
 
 def _records(follower: Follower) -> QuerySet[ConsentRecord]:

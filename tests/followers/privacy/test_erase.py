@@ -22,7 +22,7 @@ from apps.followers.models import Erasure, Follower, ImportProblem, Suppression,
 from apps.followers.people.further_addresses import create_address
 from apps.followers.privacy import remove
 from apps.followers.privacy.erase import erase
-from apps.lib.erasing.person import Person
+from apps.lib.erasing.person import DataSubject
 from apps.notifications.models import Delivery, Notification
 from apps.subscriptions.sign_up import mail
 from tests.api.world import make_client
@@ -31,7 +31,9 @@ from tests.followers.privacy.world import (
     EMAIL,
     PHONE,
     TRACES,
+    canaries,
     erased,
+    handed_over,
     make_known,
     traces,
 )
@@ -67,6 +69,11 @@ def test_nothing_of_an_erased_person_is_left_anywhere_and_the_counts_are(
         "notifications_notification",
     } <= before
     assert any(place.endswith(".csv") for place in before)
+    held = canaries()
+    assert len(held) >= 18
+    with django_capture_on_commit_callbacks(execute=True):
+        copy = handed_over(person)
+    assert {each for each in held if each not in copy["everything.json"]} == set()
     sent = Delivery.objects.filter(status="sent").count()
     seal_new(now=timezone.now())
     with caplog.at_level(logging.DEBUG):
@@ -83,7 +90,7 @@ def test_nothing_of_an_erased_person_is_left_anywhere_and_the_counts_are(
 
 
 def test_what_others_said_stays_but_for_the_erased_address() -> None:
-    person = Person(pk=1, uid="u-1", addresses=("anna@example.com",), external_id="7")
+    person = DataSubject(pk=1, uid="u-1", addresses=("anna@example.com",), external_id="7")
     kept = "hanna@example.com, anna@example.com.au, 7"
     assert person.masked(f"to Anna@Example.com: {kept}") == f"to [erased]: {kept}"
     assert person.masked({"anna%40example.com": ["anna@example.com"]}) == {"[erased]": ["[erased]"]}
@@ -93,7 +100,7 @@ def test_what_others_said_stays_but_for_the_erased_address() -> None:
         {"id": "u-2", "name": "Anna"},
         {"external_id": None},
     ]
-    assert Person(pk=1, uid="u-1", addresses=()).masked("anybody") == "anybody"
+    assert DataSubject(pk=1, uid="u-1", addresses=()).masked("anybody") == "anybody"
 
 
 @pytest.mark.parametrize(
@@ -111,12 +118,12 @@ def test_what_others_said_stays_but_for_the_erased_address() -> None:
     ],
 )
 def test_a_key_loses_the_address_that_is_glued_into_it(key: str, left: str) -> None:
-    person = Person(pk=1, uid="u-1", addresses=("anna@example.com", "+4915112345678"))
+    person = DataSubject(pk=1, uid="u-1", addresses=("anna@example.com", "+4915112345678"))
     assert person.masked_in_key(key) == left
 
 
 def test_a_text_loses_an_address_however_it_is_written() -> None:
-    person = Person(pk=1, uid="u-1", addresses=("anna@example.com", "+4915112345678"))
+    person = DataSubject(pk=1, uid="u-1", addresses=("anna@example.com", "+4915112345678"))
     text = "?u=x%3Aanna%40example.com&n=4915112345678, x%2Banna%40example.com"
     assert person.masked(text) == "?u=x%3A[erased]&n=[erased], x%2Banna%40example.com"
 
@@ -125,7 +132,7 @@ def test_a_text_loses_an_address_however_it_is_written() -> None:
 def test_a_file_that_is_out_of_reach_holds_up_nobodys_rows(
     anna: Follower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unreachable(person: Person) -> None:
+    def unreachable(person: DataSubject) -> None:
         raise OSError("no such disk")
 
     erasure = erase(follower=anna, by=TESTER, now=timezone.now())

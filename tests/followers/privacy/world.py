@@ -3,6 +3,8 @@
 import datetime as dt
 import io
 import json
+import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from apps.followers.models import Follower
 from apps.followers.people import contacts, further_addresses
 from apps.followers.people.profile import Profile
 from apps.followers.privacy import remove
+from apps.followers.privacy.copies import ask_for_copy, fetch_copy
 from apps.followers.privacy.erase import erase
 from apps.lib.actor import Actor, ActorKind
 from apps.lib.crypto import decrypt
@@ -37,6 +40,7 @@ CANARY = "qxzcanary"
 EMAIL = f"{CANARY}.mail@example.com"
 SECOND = f"{CANARY}.second@example.com"
 PHONE = "+491511234599"
+_WORDS = re.compile(rf"{CANARY}[\w.@-]*|{PHONE.removeprefix('+')}|203\.0\.113\.77")
 TRACES = (CANARY, PHONE.removeprefix("+"))
 
 
@@ -106,6 +110,24 @@ def erased(person: Follower) -> None:
     remove.run(erasure.pk)
     erasure.refresh_from_db()
     assert erasure.state == "done"
+
+
+def handed_over(person: Follower) -> dict[str, str]:
+    """The files of a copy of all that is held about a person, by name."""
+    now = timezone.now()
+    copy = ask_for_copy(follower=person, by=TESTER, now=now)
+    write.run(copy.pk)
+    copy.refresh_from_db()
+    packed = b"".join(fetch_copy(copy=copy, follower=person, by=TESTER, now=now))
+    with zipfile.ZipFile(io.BytesIO(packed)) as pack:
+        assert pack.testzip() is None
+        return {name: pack.read(name).decode() for name in pack.namelist()}
+
+
+def canaries() -> set[str]:
+    """Each word of the person's own that lies anywhere."""
+    found = {each for _place, text in everything() for each in _WORDS.findall(text)}
+    return {each.rstrip(".-@") for each in found}
 
 
 def everything() -> Iterator[tuple[str, str]]:

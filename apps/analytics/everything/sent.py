@@ -1,0 +1,142 @@
+"""What somebody was sent, in which words, and what became of it; what happened; their inbox."""
+
+import datetime as dt
+import logging
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from apps.analytics.everything.part import Part, Told, columns, rows_of
+from apps.campaigns.models import Event
+from apps.content.problems import RenderError
+from apps.followers.models import Category, Follower
+from apps.inbox.models import InboxItem
+from apps.lib.erasing.person import DataSubject
+from apps.notifications.messages.person import Person as Reader
+from apps.notifications.messages.person import person_of
+from apps.notifications.messages.web_copy import copy_for_reader
+from apps.notifications.models import Delivery, Recipient
+
+# A code that a phone or a log-in waits for must not be read by whoever reads the mailbox.
+SECRET_FOR = dt.timedelta(days=1)
+
+log = logging.getLogger("carillon.everything")
+
+
+def _messages(person: DataSubject, after: int, most: int) -> list[Told]:
+    of_others = Delivery.objects.filter(
+        Q(follower__isnull=True) | ~Q(follower=person.pk), notification=OuterRef("notification")
+    )
+    rows = Delivery.objects.filter(follower=person.pk, pk__gt=after).order_by("pk")
+    found = rows.annotate(shared=Exists(of_others)).select_related(
+        "address", "follower", "notification__notification_type", "notification__version__template"
+    )
+    found = found.prefetch_related("events", "engagements", "notification__version__links")
+    reader = person_of(Follower.objects.get(pk=person.pk))
+    return [(row.pk, _message(row, reader, person)) for row in found[:most]]
+
+
+def _message(row: Any, reader: Reader, person: DataSubject) -> dict[str, Any]:
+    notification = row.notification
+    kind = notification.notification_type
+    links = {link.number: link.url for link in notification.version.links.all()}
+    told = columns(
+        row,
+        "channel",
+        "status",
+        "reason",
+        "error",
+        "provider_id",
+        "created_at",
+        "due_at",
+        "finished_at",
+        "acknowledged_at",
+        "opened_at",
+        "clicked_at",
+        id=row.uid,
+        type=kind.key,
+        name=kind.name,
+        address=row.address and row.address.value,
+        happened=[columns(each, "at", "kind", "detail") for each in row.events.all()],
+        opens_and_clicks=[
+            columns(each, "at", "kind", "user_agent", "machine", link=links.get(each.link))
+            for each in row.engagements.all()
+        ],
+    )
+    young = row.created_at > timezone.now() - SECRET_FOR
+    if kind.category == Category.CRITICAL and young:
+        return told | {"words": {}, "words_left_out": True}
+    own = {
+        "data": notification.data,
+        "dedup_key": notification.dedup_key,
+        "throttle_key": notification.throttle_key,
+    }
+    if row.shared:  # of what others got too, what names this one
+        own = {name: person.said_in(value) for name, value in own.items()}
+    try:
+        words = dict(copy_for_reader(row, reader).parts)
+    except RenderError:
+        log.exception("The words of delivery %s could not be written.", row.uid)
+        words = {}
+    return told | {"words": words, "own_data": row.data} | own
+
+
+def _event(row: Event) -> dict[str, Any]:
+    outcomes = [columns(each, "rule_name", "result", "because") for each in row.outcomes.all()]
+    return columns(
+        row, "name", "data", "occurred_at", "received_at", "dedup_key", outcomes=outcomes
+    )
+
+
+def _events(person: DataSubject) -> QuerySet[Event]:
+    return Event.objects.filter(follower=person.pk).prefetch_related("outcomes")
+
+
+def _item(row: InboxItem) -> dict[str, Any]:
+    return columns(
+        row,
+        "category",
+        "title",
+        "body",
+        "link",
+        "created_at",
+        "read_at",
+        "archived_at",
+        "removed_at",
+    )
+
+
+MESSAGES = "messages"
+PARTS = (
+    Part(
+        MESSAGES,
+        _("Messages"),
+        _messages,
+        ("notifications.Delivery", "notifications.DeliveryEvent", "notifications.Engagement"),
+    ),
+    Part(
+        "planned",
+        _("Messages that are about to be planned"),
+        rows_of(
+            lambda person: Recipient.objects.filter(follower=person.pk).select_related(
+                "notification__notification_type"
+            ),
+            lambda row: columns(
+                row,
+                data=row.data,
+                type=row.notification.notification_type.key,
+                send_at=row.notification.send_at,
+            ),
+        ),
+        ("notifications.Recipient",),
+    ),
+    Part("events", _("Events"), rows_of(_events, _event), ("campaigns.Event",)),
+    Part(
+        "inbox",
+        _("In-app messages"),
+        rows_of(lambda person: InboxItem.objects.filter(follower=person.pk), _item),
+        ("inbox.InboxItem",),
+    ),
+)
