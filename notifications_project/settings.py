@@ -260,12 +260,13 @@ MARKETING_OPT_IN = env.flag("MARKETING_OPT_IN", True)
 CUSTOM_FIELDS_ONLY = env.flag("CUSTOM_FIELDS_ONLY", False)  # followers' metadata has no other keys
 IMPORT_MAX_BYTES = env.integer("IMPORT_MAX_BYTES", 500 * 1024 * 1024)
 
-# Networks of mail filters and image proxies: an open or click from there is no person's
-# (Microsoft's and Proofpoint's filters, Barracuda's, the proxies of Google and Apple).
+# Networks of mail filters: an open or click from there is no person's (Microsoft's: addresses of
+# Exchange Online Protection; Proofpoint's and Barracuda's: their lists for firewalls; Apple's).
+# Not Google's: what comes from there is the image proxy of somebody who opens a mail.
 SCANNER_NETWORKS = env.listing(
     "SCANNER_NETWORKS",
     "40.92.0.0/15,40.107.0.0/16,52.100.0.0/14,104.47.0.0/17,67.231.144.0/20,148.163.128.0/19,"
-    "64.235.144.0/20,209.222.80.0/21,66.249.64.0/19,66.102.0.0/20,17.0.0.0/8",
+    "64.235.144.0/20,209.222.80.0/21,17.0.0.0/8",
 )
 
 # ------------------------------------------------------------------ mail

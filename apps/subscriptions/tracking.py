@@ -112,7 +112,6 @@ def _image(request: HttpRequest, mark: Mark | None) -> HttpResponse:
 
 
 def _note(request: HttpRequest, mark: Mark, link: int) -> None:
-    if request.method == "GET":  # HEAD is a program that looks where a link leads
-        agent = request.META.get("HTTP_USER_AGENT", "")[: store.USER_AGENT]
-        sign = sign_of(request.META, client_ip(request), settings.SCANNER_NETWORKS)
-        store.events.add(store.Event(mark.delivery, link, timezone.now(), agent, sign))
+    agent = request.META.get("HTTP_USER_AGENT", "")[: store.LONGEST_AGENT]
+    sign = sign_of(request.META, client_ip(request), settings.SCANNER_NETWORKS)
+    store.events.add(store.Event(mark.delivery, link, timezone.now(), agent, sign))

@@ -1,9 +1,10 @@
 """Was it a person who opened or clicked, or a machine on the way: a pure decision with its reason.
 
-Gateways open all links of a mail before anybody has it, mail programs and their services load its
-images without a reader, and programs that preview a link open it. What can't be told apart for sure
-counts as a machine's: that a fallback is sent though somebody had clicked is a small harm, that an
-alert is called off because a scanner clicked is a large one.
+Gateways open all links of a mail before anybody has it, mail programs load its images without a
+reader, and programs that preview a link open it; what they call themselves is in machine_rules.py.
+Where a mail service fetches a picture because its reader opens the mail, that is a person. What
+can't be told apart for sure counts as a machine's: that a fallback is sent though somebody had
+clicked is a small harm, that an alert is called off because a scanner clicked is a large one.
 """
 
 import datetime as dt
@@ -15,6 +16,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 
 from django.utils.translation import gettext_lazy as _
+
+from apps.notifications.decide import machine_rules
 
 # Nobody has a mail, reads it and clicks within this after the server took it.
 TOO_SOON = dt.timedelta(seconds=10)
@@ -28,7 +31,8 @@ class Machine(StrEnum):
     PREFETCH = "prefetch"
     NETWORK = "network"
     SCANNER = "scanner"
-    IMAGE_PROXY = "image_proxy"
+    PRIVACY = "privacy"
+    LOOKED = "looked"
     NO_BROWSER = "no_browser"
     TOO_SOON = "too_soon"
     BURST = "burst"
@@ -36,9 +40,10 @@ class Machine(StrEnum):
 
 EXPLANATIONS = {
     Machine.PREFETCH: _("fetched ahead of a reader"),
-    Machine.NETWORK: _("came from the network of a mail filter or an image proxy"),
+    Machine.NETWORK: _("came from the network of a mail filter"),
     Machine.SCANNER: _("a program that looks at links and mails"),
-    Machine.IMAGE_PROXY: _("an image proxy, with or without its reader"),
+    Machine.PRIVACY: _("a mail program’s privacy protection, with or without its reader"),
+    Machine.LOOKED: _("asked where the link leads, and did not open it"),
     Machine.NO_BROWSER: _("no browser"),
     Machine.TOO_SOON: _("sooner after the hand-over than a person can be"),
     Machine.BURST: _("several links of the message at once"),
@@ -52,20 +57,6 @@ def explain(machine: str) -> str:
     return machine
 
 
-# Gmail's, Yahoo's; Apple's privacy proxy says nothing but "Mozilla/5.0", which no browser does.
-_PROXIES = re.compile(r"GoogleImageProxy|ggpht\.com|YahooMailProxy|^Mozilla/\d\.\d$", re.IGNORECASE)
-_SCANNERS = re.compile(
-    r"(?<!cu)bot\b|crawl|spider|slurp|scan|preview|prefetch|prerender|headless|phantomjs|puppeteer"
-    r"|playwright|selenium|lighthouse|externalhit|whatsapp|skypeuri|imgproxy"
-    r"|barracuda|proofpoint|mimecast|symantec|messagelabs|fireeye|trellix|trend ?micro|sophos"
-    r"|forcepoint|websense|ironport|zscaler|bitdefender|kaspersky|fortinet|fortimail|avanan"
-    r"|checkpoint|cloudmark|vade|safelinks|existence discovery|office protocol discovery"
-    r"|urlcheck|linkcheck|phish|malware|threat|validator|monitor|uptime|archiver"
-    r"|curl/|wget|python|aiohttp|httpx|go-http|java/|okhttp|httpclient|libwww|ruby|perl|php|guzzle"
-    r"|axios|node-fetch|undici|postman|insomnia|powershell|winhttp",
-    re.IGNORECASE,
-)
-_BROWSER = re.compile(r"(?:Mozilla/\d\.\d \(|Opera/\d)")
 _AHEAD = re.compile(r"prefetch|prerender|preview", re.IGNORECASE)
 _PURPOSES = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
 
@@ -88,6 +79,8 @@ def sign_of(meta: Mapping[str, str], ip: str, networks: Iterable[str]) -> str:
     `meta`: its environ. `networks`: those of filters and proxies, as `10.0.0.0/8`. The address is
     looked at and not kept.
     """
+    if meta.get("REQUEST_METHOD") == "HEAD":
+        return Machine.LOOKED
     for name in _PURPOSES:
         if name in meta and _AHEAD.search(meta[name]):
             return Machine.PREFETCH
@@ -107,6 +100,26 @@ def _read(networks: tuple[str, ...]) -> list[IPv4Network | IPv6Network]:
     return [ip_network(each, strict=False) for each in networks]
 
 
+def named(agent: str, link: int) -> str:
+    """What a user agent's own name says of an open (link 0) or a click, a Machine or "".
+
+    Give it whole: what a program says of itself stands at the end.
+    """
+    agent = agent.strip()
+    if machine_rules.is_proxy_of_a_reader(agent):
+        if link:  # it fetches pictures, and opens nothing
+            return Machine.SCANNER
+        return ""
+    if machine_rules.is_fetched_for_privacy(agent):
+        return Machine.PRIVACY
+    if machine_rules.is_scanner(agent):
+        return Machine.SCANNER
+    # mail programs load images under names of all kinds, and each of them has one
+    if not agent or (link and not machine_rules.BROWSER.match(agent)):
+        return Machine.NO_BROWSER
+    return ""
+
+
 def judge(look: Look, *, handed_over: dt.datetime | None, clicks: Sequence[Look]) -> str:
     """Say why it was a machine, or "" for a person. `clicks`: all of the message about that time.
 
@@ -114,14 +127,8 @@ def judge(look: Look, *, handed_over: dt.datetime | None, clicks: Sequence[Look]
     """
     if look.sign:
         return look.sign
-    agent = look.user_agent.strip()
-    if _PROXIES.search(agent):
-        return Machine.IMAGE_PROXY
-    if _SCANNERS.search(agent):
-        return Machine.SCANNER
-    # mail programs load images under names of all kinds, and each of them has one
-    if not agent or (look.link and not _BROWSER.match(agent)):
-        return Machine.NO_BROWSER
+    if why := named(look.user_agent, look.link):
+        return why
     if handed_over is None or look.at - handed_over < TOO_SOON:
         return Machine.TOO_SOON
     if in_burst(look, clicks):

@@ -32,6 +32,7 @@ from apps.notifications.models import (
 )
 
 USER_AGENT = 200  # characters kept
+LONGEST_AGENT = 1000  # characters judged: robots say at the end what they are
 CHUNK = 1000  # clicks that chains are told of in one transaction
 # Events of one delivery and link that are stored: far more than a person makes. A program that
 # repeats a link for ever fills neither the disk nor the figures.
@@ -131,7 +132,7 @@ def _raw(row: Delivery, event: Event) -> Engagement:
         link=event.link or None,
         at=event.at,
         user_agent=_plain(event.user_agent),
-        machine=event.sign,
+        machine=event.sign or machines.named(event.user_agent, event.link),
     )
 
 

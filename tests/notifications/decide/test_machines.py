@@ -1,34 +1,22 @@
 """Who opened or clicked: a person, or a machine and which."""
 
 import datetime as dt
+import re
 
 import pytest
+from crawleruseragents import CRAWLER_USER_AGENTS_DATA
+from hypothesis import given
+from hypothesis import strategies as st
 
-from apps.notifications.decide import machines
-from apps.notifications.decide.machines import Look, Machine, judge, sign_of
+from apps.notifications.decide import machine_rules, machines
+from apps.notifications.decide.machines import Look, Machine, judge, named, sign_of
+from tests.notifications.decide.people import BROWSERS, READERS
 
 AT = dt.datetime(2026, 5, 4, 12, 0, tzinfo=dt.UTC)
 HOUR_AGO = AT - dt.timedelta(hours=1)
-PEOPLE = [
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
-    "Chrome/140.0.0.0 Safari/537.36",
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like "
-    "Gecko) Version/18.5 Mobile/15E148 Safari/604.1",
-    "Mozilla/5.0 (Linux; Android 14; CUBOT NOTE 50) AppleWebKit/537.36 (KHTML, like Gecko) "
-    "Chrome/139.0.0.0 Mobile Safari/537.36",
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:140.0) Gecko/20100101 Firefox/140.0",
-]
-READERS = [
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko)",
-    "Microsoft Office/16.0 (Windows NT 10.0; Microsoft Outlook 16.0.17928; Pro)",
-    "Outlook-iOS/2.0",
-]
+PEOPLE = BROWSERS[:1]
 OTHERS = {
-    "Mozilla/5.0": Machine.IMAGE_PROXY,
-    "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)": (
-        Machine.IMAGE_PROXY
-    ),
-    "YahooMailProxy; https://help.yahoo.com/kb/yahoo-mail-proxy-SLN28749.html": Machine.IMAGE_PROXY,
+    "Mozilla/5.0": Machine.PRIVACY,
     "Mozilla/5.0 (X11; Linux x86_64) HeadlessChrome/120.0 Safari/537.36": Machine.SCANNER,
     "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)": Machine.SCANNER,
     "Mozilla/5.0 (Windows NT 6.1; WOW64) SkypeUriPreview Preview/0.5": Machine.SCANNER,
@@ -49,15 +37,34 @@ def said(look: Look, *, handed_over: dt.datetime | None = HOUR_AGO, others: tupl
     return judge(look, handed_over=handed_over, clicks=[look, *others])
 
 
-@pytest.mark.parametrize("agent", PEOPLE)
-def test_a_browser_is_a_person(agent: str) -> None:
-    assert said(looked(agent)) == ""
-    assert said(looked(agent, link=0)) == ""
+def test_browsers_are_people_and_what_is_on_the_list_of_crawlers_is_not() -> None:
+    crawlers = [agent for each in CRAWLER_USER_AGENTS_DATA for agent in each.get("instances", [])]
+    assert len(crawlers) > 2000
+    assert len(BROWSERS) > 200
+    for link in (0, 1):
+        found = [agent for agent in crawlers if named(agent, link)]
+        assert len(found) / len(crawlers) >= 0.98
+        wrong = [agent for agent in BROWSERS if named(agent, link)]
+        assert wrong == []
+
+
+def test_robots_that_no_list_knows_are_found_by_what_they_say() -> None:
+    """The rules of our own, without the list."""
+    crawlers = [agent for each in CRAWLER_USER_AGENTS_DATA for agent in each.get("instances", [])]
+    patterns = [re.compile(rule.pattern, re.IGNORECASE) for rule in machine_rules.SCANNERS]
+    found = [a for a in crawlers if any(pattern.search(a) for pattern in patterns)]
+    assert len(found) / len(crawlers) >= 0.8
 
 
 @pytest.mark.parametrize("agent", READERS)
-def test_a_mail_program_that_shows_images_is_a_person(agent: str) -> None:
+def test_whoever_has_pictures_shown_is_a_person(agent: str) -> None:
     assert said(looked(agent, link=0)) == ""
+
+
+@pytest.mark.reported
+@pytest.mark.parametrize("agent", [agent for agent in READERS if "Proxy" in agent])
+def test_a_mail_services_picture_proxy_clicks_for_nobody(agent: str) -> None:
+    assert said(looked(agent)) == Machine.SCANNER
 
 
 @pytest.mark.reported
@@ -119,6 +126,11 @@ def test_a_browser_that_fetches_ahead_is_nobody_yet(header: dict[str, str]) -> N
     assert said(looked(sign=Machine.PREFETCH)) == "prefetch"
 
 
+def test_who_only_asks_where_a_link_leads_has_not_opened_it() -> None:
+    assert sign_of({"REQUEST_METHOD": "HEAD"}, "", []) == Machine.LOOKED
+    assert sign_of({"REQUEST_METHOD": "GET"}, "", []) == ""
+
+
 @pytest.mark.parametrize(
     ("ip", "sign"),
     [
@@ -133,6 +145,36 @@ def test_a_browser_that_fetches_ahead_is_nobody_yet(header: dict[str, str]) -> N
 def test_the_networks_of_filters_are_known(ip: str, sign: str) -> None:
     networks = ["104.47.0.0/17", "17.0.0.0/8", "2001:db8:1::/48"]
     assert sign_of({}, ip, networks) == sign
+
+
+seconds = st.floats(min_value=-30, max_value=3600, allow_nan=False)
+
+
+@given(after=seconds, link=st.integers(0, 9), agent=st.sampled_from(BROWSERS))
+def test_ten_seconds_after_the_hand_over_are_the_border_for_everybody(
+    after: float, link: int, agent: str
+) -> None:
+    handed_over = AT - dt.timedelta(seconds=after)
+    too_soon = AT - handed_over < dt.timedelta(seconds=10)
+    why = said(looked(agent, link=link), handed_over=handed_over)
+    assert why == (Machine.TOO_SOON if too_soon else "")
+
+
+@given(
+    clicks=st.lists(
+        st.tuples(st.integers(1, 5), st.integers(0, 60_000)), min_size=1, max_size=12, unique=True
+    )
+)
+def test_a_click_is_of_a_burst_where_another_link_was_clicked_within_five_seconds(
+    clicks: list[tuple[int, int]],
+) -> None:
+    looks = [Look(link, AT + dt.timedelta(milliseconds=at), PEOPLE[0]) for link, at in clicks]
+    for look, (link, at) in zip(looks, clicks, strict=True):
+        near = {each for each, when in clicks if abs(when - at) < 5000}
+        expected = Machine.BURST if near != {link} else ""
+        # whatever order they came in
+        assert judge(look, handed_over=HOUR_AGO, clicks=looks) == expected
+        assert judge(look, handed_over=HOUR_AGO, clicks=looks[::-1]) == expected
 
 
 def test_every_reason_has_words() -> None:

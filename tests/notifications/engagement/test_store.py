@@ -3,6 +3,7 @@ and only of people who let themselves be measured.
 """
 
 import datetime as dt
+import random
 import threading
 from collections import Counter
 from typing import Any
@@ -14,9 +15,10 @@ from django.utils import timezone
 from apps.followers.models import Follower
 from apps.followers.people.contacts import change_follower
 from apps.followers.people.profile import Profile
+from apps.notifications.decide import machines
 from apps.notifications.engagement import store as engagement_store
 from apps.notifications.engagement.counts import Attention, engagement
-from apps.notifications.models import Delivery, Engagement, Notification
+from apps.notifications.models import Delivery, Engagement, EngagementTally, Notification
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import make_version, tell
 
@@ -232,7 +234,7 @@ def test_what_machines_open_and_click_is_counted_apart(
     assert (told.opened, told.opens, told.clicked, told.clicks) == (0, 0, 0, 0)
     assert (told.machine_opens, told.machine_clicks) == (1, 2)
     assert list(mine.engagements.values_list("link", "machine")) == [
-        (None, "image_proxy"),
+        (None, "privacy"),
         (1, "scanner"),
         (2, "burst"),
     ]
@@ -257,3 +259,46 @@ def test_a_click_is_taken_back_when_others_show_it_was_a_program(
     assert (mine.opened_at, mine.clicked_at) == (AT + dt.timedelta(seconds=1), None)
     engagement_store.store([event(mine, 1, seconds=30)])
     assert counted(letter).links[0].people == 1
+
+
+def test_in_whatever_batches_they_come_the_same_is_said_of_them(
+    letter: Notification, anna: Follower
+) -> None:
+    """The first click of a burst is stored as a person's until the second comes."""
+    other = letter.deliveries.exclude(follower=anna).get()
+    mine = delivery_of(letter, anna)
+    chance = random.Random(7)
+    for _ in range(6):
+        EngagementTally.objects.all().delete()
+        Engagement.objects.all().delete()
+        letter.deliveries.update(opened_at=None, clicked_at=None)
+        made = [
+            event(chance.choice([mine, other]), chance.randrange(3), seconds=chance.randrange(60))
+            for _ in range(40)
+        ]
+        left = list(made)
+        while left:
+            size = chance.randrange(1, 9)
+            engagement_store.store(left[:size])
+            left = left[size:]
+        counted(letter)
+        for delivery in (mine, other):
+            of_one = [each for each in made if each.delivery == delivery.uid]
+            looks = [machines.Look(each.link, each.at, BROWSER) for each in of_one]
+            clicks = [look for look in looks if look.link]
+            hour_ago = AT - dt.timedelta(hours=1)
+            expected = Counter(
+                (look.link, machines.judge(look, handed_over=hour_ago, clicks=clicks))
+                for look in looks
+            )
+            rows = delivery.engagements.values_list("link", "machine")
+            assert Counter((link or 0, machine) for link, machine in rows) == expected
+
+
+def test_what_a_robot_says_at_the_end_of_a_long_name_is_heard(
+    letter: Notification, anna: Follower
+) -> None:
+    long = f"{BROWSER} {'Something/1.0 ' * 20} (compatible; Bot/1.0; +https://bot.example)"
+    engagement_store.store([event(delivery_of(letter, anna), 1, agent=long)])
+    row = Engagement.objects.get()
+    assert (row.machine, len(row.user_agent)) == ("scanner", 200)
