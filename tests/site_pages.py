@@ -130,10 +130,22 @@ class Asked:
 
 def site_pages() -> tuple[Client, list[Asked]]:
     """Give a client who is logged in as an administrator, and all there is to ask."""
+    there = _there()
+    return logged_in(), [*_staff_pages(there), *_calls(there)]
+
+
+def logged_in() -> Client:
+    """A client of an administrator."""
     client = Client()
     client.force_login(User.objects.filter(role=Role.ADMIN).earliest("pk"))
-    there = _there()
-    return client, [*_staff_pages(there), *_calls(there)]
+    return client
+
+
+def with_key() -> dict[str, str]:
+    """The header of a program that may do everything."""
+    by = command("site_pages")
+    _key, secret = keys.issue(name="Pages", scopes=list(Scope), by=by, now=timezone.now())
+    return {"Authorization": f"Bearer {secret}"}
 
 
 def _there() -> dict[str, str]:
@@ -186,10 +198,7 @@ def _staff_pages(there: dict[str, str]) -> Iterator[Asked]:
 
 
 def _calls(there: dict[str, str]) -> Iterator[Asked]:
-    _key, secret = keys.issue(
-        name="Pages", scopes=list(Scope), by=command("site_pages"), now=timezone.now()
-    )
-    headers = {"Authorization": f"Bearer {secret}"}
+    headers = with_key()
     lists = [path for path, view in VIEWS.items() if "<" not in path and hasattr(view, "get")]
     for path in dict.fromkeys([*lists, *CALLS]):
         here = "/".join(there.get(part, part) for part in path.split("/"))

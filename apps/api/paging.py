@@ -41,14 +41,15 @@ class CursorPages(BasePagination):
         """Give the rows of the page that was asked for. Raises ValidationError."""
         asked = _asked(request, serializer)
         self.place = _place(request)
-        position = {}
+        position: dict[str, int] = {}
         if "cursor" in asked:
             position = _position(asked["cursor"], self.place)
         self.page = keyset.page(
             _within(rows, asked, serializer),
             size=asked["page_size"],
             oldest_first=asked.get("sort") == "created_at",
-            **position,
+            after=position.get("after"),
+            before=position.get("before"),
         )
         return self.page.rows
 

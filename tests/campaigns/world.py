@@ -4,6 +4,8 @@ and a plain Python reading of segment rules to judge the SQL by.
 
 import datetime as dt
 import random
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -97,7 +99,8 @@ def make_world(count: int = 200, seed: int = 7) -> list[Follower]:
 
 # ------------------------------------------------------------------ the oracle
 def facts_of(follower: Follower) -> dict[str, Any]:
-    emails = [address for address in follower.addresses.all() if address.channel == "email"]
+    addresses = list(follower.addresses.all())
+    emails = [address for address in addresses if address.channel == "email"]
     return {
         "name": follower.name,
         "language": follower.language,
@@ -107,10 +110,7 @@ def facts_of(follower: Follower) -> dict[str, Any]:
         "metadata": follower.metadata,
         "tags": {tagging.tag.slug for tagging in follower.taggings.all()},
         "domains": {address.key.rpartition("@")[2] for address in emails},
-        "channels": (
-            {"in_app"}
-            | ({"email"} if any(address.state == "active" for address in emails) else set())
-        ),
+        "channels": {"in_app"} | {each.channel for each in addresses if each.state == "active"},
         "own": {
             (p.notification_type.key, p.channel): p.allowed for p in follower.preferences.all()
         },
@@ -218,67 +218,98 @@ def _day_matches(stored: str, op: str, value: Any) -> bool:
 
 
 # ------------------------------------------------------------------ random questions
-def random_rules(dice: random.Random, depth: int = 3) -> dict[str, Any]:
-    group: dict[str, Any] = {}
-    children = [
-        random_rules(dice, depth - 1) if depth > 1 and dice.random() < 0.35 else random_rule(dice)
-        for _ in range(dice.randint(1, 3))
-    ]
-    group[dice.choice(["all", "any"])] = children
-    if depth > 1 and dice.random() < 0.3:
-        group["not"] = random_rules(dice, depth - 1)
-    return group
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What may be asked with a chance of an answer: by field the values; of days and numbers
+    those to compare with; the message type whose choices are asked for.
+    """
+
+    pools: dict[str, list[Any]]
+    days: list[str]
+    spans: list[int]  # days before NOW
+    numbers: list[float]
+    kind: str
+
+    @property
+    def fields(self) -> list[str]:
+        return [*self.pools, "created_at", "subscribed", "has_channel", "preference"]
 
 
-def random_rule(dice: random.Random) -> dict[str, Any]:
-    field = dice.choice(
-        [
-            "name",
-            "language",
-            "time_zone",
-            "email_domain",
-            "tag",
-            "metadata.plan",
-            "metadata.a b.c",
-            "metadata.none",
-            "created_at",
-            "subscribed",
-            "has_channel",
-            "preference",
-        ]
-    )
-    pools: dict[str, list[Any]] = {
+_LOOSE = ["pro", "PRO", "42", "42.5", "true", "fr", "-1"]
+WORLD = Vocabulary(
+    pools={
         "name": ["anna", "AN", "%", "_", "O'", "Борис", "Chen Li"],
         "language": ["en", "EN", "pt-br", "ru"],
         "time_zone": ["Europe/Berlin", "Europe/", "America"],
         "email_domain": DOMAINS,
         "tag": TAGS,
-    }
-    pool = pools.get(field, ["pro", "PRO", "42", "42.5", "true", "fr", "-1"])
+        "metadata.plan": _LOOSE,
+        "metadata.a b.c": _LOOSE,
+        "metadata.none": _LOOSE,
+    },
+    days=["2026-05-10", "2026-05-31"],
+    spans=[1, 20, 30],
+    numbers=[0, 42, -5.5],
+    kind="news",
+)
+
+
+def random_rules(dice: random.Random, depth: int = 3, words: Vocabulary = WORLD) -> dict[str, Any]:
+    group: dict[str, Any] = {}
+    children = [
+        random_rules(dice, depth - 1, words)
+        if depth > 1 and dice.random() < 0.35
+        else random_rule(dice, words)
+        for _ in range(dice.randint(1, 3))
+    ]
+    group[dice.choice(["all", "any"])] = children
+    if depth > 1 and dice.random() < 0.3:
+        group["not"] = random_rules(dice, depth - 1, words)
+    return group
+
+
+def random_rule(dice: random.Random, words: Vocabulary = WORLD) -> dict[str, Any]:
+    field = dice.choice(words.fields)
     if field == "created_at":
         op = dice.choice(["before", "after", "within_days"])
-        return {
-            "field": field,
-            "op": op,
-            "value": dice.randint(1, 60) if op == "within_days" else "2026-05-10",
-        }
+        value: Any = dice.choice(words.days)
+        if op == "within_days":
+            value = dice.choice(words.spans)
+        return {"field": field, "op": op, "value": value}
     if field == "subscribed":
         return {"field": field, "op": "is", "value": dice.random() < 0.5}
     if field == "preference":
-        value: Any = {
-            "type": "news",
+        value = {
+            "type": words.kind,
             "channel": "email",
             "choice": dice.choice(["on", "off", "none"]),
         }
         return {"field": field, "op": dice.choice(["is", "is_not"]), "value": value}
     if field == "has_channel":
         op = dice.choice(["is", "is_not", "in", "not_in"])
-        pool = ["email", "sms"] + ["in_app"] * (dice.random() < 0.2)
-        return {
-            "field": field,
-            "op": op,
-            "value": dice.sample(pool, 2) if op.endswith("in") else dice.choice(pool),
-        }
+        return {"field": field, "op": op} | _of(
+            dice, op, ["email", "sms"] + ["in_app"] * (dice.random() < 0.2)
+        )
+    op = dice.choice(_operators(field))
+    if op.endswith("exists"):
+        return {"field": field, "op": op}
+    pool = {
+        "gt": words.numbers,
+        "lt": words.numbers,
+        "within_days": words.spans,
+        "before": words.days,
+        "after": words.days,
+    }.get(op, words.pools[field])
+    return {"field": field, "op": op} | _of(dice, op, pool)
+
+
+def _of(dice: random.Random, op: str, pool: Sequence[Any]) -> dict[str, Any]:
+    if op in {"in", "not_in"}:
+        return {"value": dice.sample(pool, 2)}
+    return {"value": dice.choice(pool)}
+
+
+def _operators(field: str) -> list[str]:
     ops = ["is", "is_not", "in", "not_in"]
     if field != "language":
         ops += ["exists", "not_exists"]
@@ -288,17 +319,4 @@ def random_rule(dice: random.Random) -> dict[str, Any]:
         ops.append("starts_with")
     if field.startswith("metadata"):
         ops += ["gt", "lt", "before", "after", "within_days"]
-    op = dice.choice(ops)
-    if op.endswith("exists"):
-        return {"field": field, "op": op}
-    if op in {"gt", "lt"}:
-        return {"field": field, "op": op, "value": dice.choice([0, 42, -5.5])}
-    if op == "within_days":
-        return {"field": field, "op": op, "value": dice.choice([1, 20, 30])}
-    if op in {"before", "after"}:
-        return {"field": field, "op": op, "value": dice.choice(["2026-05-10", "2026-05-31"])}
-    return {
-        "field": field,
-        "op": op,
-        "value": dice.sample(pool, 2) if op.endswith("in") else dice.choice(pool),
-    }
+    return ops

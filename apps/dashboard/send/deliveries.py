@@ -77,7 +77,8 @@ def index(request: HttpRequest) -> HttpResponse:
         crowd = len(people) > MOST_PEOPLE
         rows = rows.filter(follower__in=people[:MOST_PEOPLE])
     related = ("follower", "address", "notification__notification_type")
-    page = page_of(request, rows.select_related(*related))
+    # a few people's deliveries lie among those of everybody
+    page = page_of(request, rows.select_related(*related), scattered=bool(text))
     for row in page.rows:
         why = ""
         if row.reason:

@@ -44,7 +44,9 @@ def index(request: HttpRequest) -> HttpResponse:
     if state in NotificationStatus.values:
         rows = standing(rows, state, now=timezone.now())
     if kind:
-        rows = rows.filter(notification_type__key=kind)
+        # looked up first: PostgreSQL goes by how many notifications this type has
+        types = NotificationType.objects.filter(key=kind).values_list("pk", flat=True)
+        rows = rows.filter(notification_type__in=list(types))
     context: dict[str, Any] = {"state": state, "kind": kind}
     context["page"] = page_of(request, rows)
     context["states"] = NotificationStatus.choices

@@ -11,11 +11,15 @@ from apps.lib.sql import keyset
 Row = TypeVar("Row", bound=Model)
 
 
-def page_of(request: HttpRequest, rows: QuerySet[Row]) -> keyset.Page[Row]:
-    """A cursor that is not a number is a hand-written one: the first page is the answer."""
+def page_of(
+    request: HttpRequest, rows: QuerySet[Row], *, scattered: bool = False
+) -> keyset.Page[Row]:
+    """A cursor that is not a number is a hand-written one: the first page is the answer.
+    `scattered` as in `keyset.page`.
+    """
     after = whole_number(request.GET.get("after", ""))
     before = whole_number(request.GET.get("before", ""))
-    return keyset.page(rows, after=after, before=before)
+    return keyset.page(rows, after=after, before=before, scattered=scattered)
 
 
 def beside(row: object, **values: object) -> None:

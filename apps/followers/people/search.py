@@ -10,19 +10,26 @@ import uuid
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.followers.addresses import BadAddress, normalise
 from apps.followers.fields.index import text_of
-from apps.followers.models import EVERYWHERE, Address, Channel, CustomField, Follower, Tagging
+from apps.followers.models import (
+    EVERYWHERE,
+    Address,
+    Channel,
+    CustomField,
+    Follower,
+    Tag,
+    Tagging,
+)
 from apps.followers.people.languages import languages_like
 from apps.lib.sql import keyset
 from apps.lib.sql.folding import Holds, fold
 
 # A text that more people hold is looked for as the list is read, newest first: a page is soon full.
-MANY = 5000
+MANY = 2000
 WHOLE = 3  # letters of a trigram; what is shorter is the beginning of a word
 EVERYBODY = Follower.objects.all()
 _REACHED = ~Q(channel__in=EVERYWHERE)  # the keys of devices and webhooks are digests
@@ -44,7 +51,8 @@ def followers(
     search: str = "",
 ) -> QuerySet[Follower]:
     """Followers that match everything given, newest first,
-    with addresses and tags at hand (3 queries in all; a search asks up to 4 more at once).
+    with addresses and tags at hand (3 queries in all; a search asks up to 4 more at once, and a tag
+    one).
 
     `tags` are slugs, and all of them are needed. `language` "pt" takes pt-BR with it. `search` as
     in `find`. Tags are asked for in subqueries, so that nobody is listed twice.
@@ -92,7 +100,9 @@ def _filtered(subscribed: bool | None, tags: Iterable[str], language: str) -> Qu
     if language:
         rows = rows.filter(language__in=languages_like(language))
     for slug in tags:
-        rows = rows.filter(pk__in=Tagging.objects.filter(tag__slug=slug).values("follower"))
+        # the tag is looked up first: of one that it knows, PostgreSQL knows how many hold it
+        tag = Tag.objects.filter(slug=slug).first()
+        rows = rows.filter(pk__in=Tagging.objects.filter(tag=tag).values("follower"))
     return rows
 
 
@@ -119,12 +129,20 @@ def _found(rows: QuerySet[Follower], text: str) -> tuple[QuerySet[Follower], boo
     reached = Address.objects.filter(by_address)
     if rows is not EVERYBODY:
         reached = reached.filter(follower__in=rows)
+    first = MANY // 4  # so many are gathered nevertheless: those of the first pages
+    by_names = list(named[: MANY + 1])
+    if len(by_names) > MANY:
+        reached = reached.filter(follower__gte=by_names[first])
     holders = reached.order_by("-follower").values_list("follower", flat=True)
-    gathered = set(chain(named[: MANY + 1], holders[: MANY + 1]))
+    by_addresses = list(holders[: MANY + 1])
+    gathered = {*by_names, *by_addresses}
     if len(gathered) <= MANY:
         return Follower.objects.filter(pk__among=gathered), False
+    since = max(each for found in (by_names, by_addresses) for each in found[first : first + 1])
+    newest = {pk for pk in gathered if pk >= since}
     own = Address.objects.filter(by_address, follower=OuterRef("pk"))
-    return rows.filter(by_name | Q(Exists(own))), True
+    older = Q(pk__lt=since) & (by_name | Q(Exists(own)))
+    return rows.filter(Q(pk__among=newest) | older), True
 
 
 def _field_holds(text: str) -> Q:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from django.db import connection
-from django.db.models import Model, QuerySet
+from django.db.models import F, Model, OrderBy, QuerySet
 from django.utils.translation import gettext
 
 from apps.lib.sql.raw import run
@@ -63,6 +63,11 @@ class _Way:
     behind: str
     step: int  # to the next id ahead
 
+    @property
+    def summed(self) -> OrderBy:
+        """Order by a sum of the id, which no index has."""
+        return OrderBy(F("pk") + 0, descending=self.step < 0)
+
 
 _OLDER = _Way("-pk", "pk__lt", "pk__gt", -1)
 _NEWER = _Way("pk", "pk__gt", "pk__lt", 1)
@@ -75,9 +80,11 @@ def page(
     before: int | None = None,
     size: int = 50,
     oldest_first: bool = False,
+    scattered: bool = False,
 ) -> Page[Row]:
     """Newest first, or `oldest_first`. `after` goes on, `before` goes back;
-    both are ids of rows, gone or not.
+    both are ids of rows, gone or not. `scattered` says that the rows are few among many, and lie
+    anywhere: their ids are gathered and sorted (one query more), instead of passing by all others.
     """
     way = _OLDER
     back = _NEWER
@@ -85,14 +92,14 @@ def page(
         way = _NEWER
         back = _OLDER
     if before is not None:
-        found = list(queryset.filter(**{way.behind: before}).order_by(back.order)[: size + 1])
+        found = _first(queryset.filter(**{way.behind: before}), back, size + 1, scattered)
         rows = found[:size][::-1]
         there_is_before = len(found) > size
         there_is_after = True
     else:
         if after is not None:
             queryset = queryset.filter(**{way.ahead: after})
-        found = list(queryset.order_by(way.order)[: size + 1])
+        found = _first(queryset, way, size + 1, scattered)
         rows = found[:size]
         there_is_before = after is not None
         there_is_after = len(found) > size
@@ -109,6 +116,14 @@ def page(
     elif after is not None:
         preceding = after + way.step
     return Page(rows, next=following, previous=preceding)
+
+
+def _first(queryset: QuerySet[Row], way: _Way, many: int, scattered: bool) -> list[Row]:
+    if not scattered:
+        return list(queryset.order_by(way.order)[:many])
+    # no index has a sum
+    keys = queryset.order_by(way.summed).values_list("pk", flat=True)[:many]
+    return list(queryset.filter(pk__in=list(keys)).order_by(way.order))
 
 
 def count(queryset: QuerySet[Row], *, limit: int = 10_000) -> Count:

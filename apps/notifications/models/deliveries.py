@@ -129,6 +129,13 @@ class Delivery(models.Model):
             models.Index(fields=["-id"], condition=Q(status="in_doubt"), name="delivery_in_doubt"),
             # a follower's history
             models.Index(fields=["follower", "-id"], name="delivery_of_follower"),
+            # the list of a channel that few messages use, behind a campaign of millions; emails and
+            # the inbox, which are the many, pay nothing, and no later step of a message does
+            models.Index(
+                fields=["channel", "-id"],
+                condition=Q(channel__in=["sms", "voice", "webhook", "push", "web_push"]),
+                name="delivery_by_channel",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -120,12 +120,8 @@ class Notification(models.Model):
                 condition=Q(state="sending", wakes_at__isnull=True),
                 name="notification_awake",
             ),
-            # what a person has to decide about
-            models.Index(
-                fields=["id"],
-                condition=Q(state="paused") & ~Q(paused_why=""),
-                name="notification_stopped",
-            ),
+            # the list of those that are paused, and what a person has to decide about
+            models.Index(fields=["id"], condition=Q(state="paused"), name="notification_paused"),
             # whose hour has come
             models.Index(
                 fields=["wakes_at"], condition=Q(wakes_at__isnull=False), name="notification_asleep"

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Max, Min, QuerySet, Sum
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
@@ -143,6 +143,10 @@ def deliveries_behind(
 ) -> QuerySet[Delivery]:
     """The names behind a number, newest first; narrowed as by `narrow`."""
     rows = Delivery.objects.filter(notification=notification).order_by("-pk")
+    if status:
+        # PostgreSQL may look for them among those of all notifications: not beyond these ends
+        ends = rows.aggregate(first=Min("pk"), last=Max("pk"))
+        rows = rows.filter(pk__range=(ends["first"] or 0, ends["last"] or 0))
     return narrow(rows.select_related("follower", "address"), status, reason, channel)
 
 

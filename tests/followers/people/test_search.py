@@ -161,6 +161,7 @@ def test_a_text_that_many_hold_is_found_as_the_list_is_read(
     assert str(listed.count) == "2+"
     assert list(search.followers(search="muller", subscribed=False)) == [gone]
     assert list(search.followers(search="muller", tags=["vip"])) == others[::-1]
+    assert keyset.page(listed.rows, after=others[2].pk).rows == [others[1], others[0]]
     few = search.listed(search="müller 1", **asked)
     assert (list(few.rows), str(few.count)) == ([others[1]], "1")
 

@@ -5,6 +5,7 @@ import uuid
 from dataclasses import replace
 from typing import Any
 
+from django.db.models import Model
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,15 +13,16 @@ from rest_framework.response import Response
 from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.verbs import Verb
-from apps.followers.models import Channel
+from apps.followers.models import Channel, Follower
 from apps.notifications.accounts.hold_ups import HoldUp, HoldUpKind, hold_ups_of_delivery
 from apps.notifications.decide.fallback import acknowledge
-from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus
+from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, Notification
 from apps.notifications.reports.balance import Balance, explain, where_tallied
 from apps.notifications.reports.trail import Step, account_names, trail_of
 
 DELIVERIES = Delivery.objects.select_related("notification", "follower", "address")
-WHOSE = ("follower", "notification")  # parameters of the list: public ids
+# Parameters of the list: public ids.
+WHOSE: dict[str, type[Model]] = {"follower": Follower, "notification": Notification}
 
 # Words of what a server says: it repeats whom it spoke of, as in 550 <ann@example.com>: unknown.
 _WORD = re.compile(r"[^\s<>\"',;:()\[\]]+")
@@ -238,10 +240,14 @@ class Deliveries(Endpoint):
     )
     def get(self, request: Request) -> Response:
         asked = self.query(DeliveryQuery)
-        whose = {f"{name}__uid": asked.pop(name) for name in WHOSE if name in asked}
-        rows = DELIVERIES.filter(**whose, **asked)
+        whose = {name: asked.pop(name) for name in WHOSE if name in asked}
+        rows = DELIVERIES.filter(**asked)
         if not whose:
             rows = where_tallied(rows, **asked)
+        for name, uid in whose.items():
+            # looked up first: PostgreSQL goes by how many deliveries this one has
+            holder = WHOSE[name]._default_manager.filter(uid=uid).values_list("pk", flat=True)
+            rows = rows.filter(**{f"{name}__in": list(holder)})
         return self.page(rows, DeliveryOut)
 
 
