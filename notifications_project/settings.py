@@ -38,6 +38,7 @@ SITE_ADDRESS = env.text(
     "SITE_ADDRESS", "1 Bell Street, 12345 Example Town"
 )  # CAN-SPAM asks for a postal address
 SITE_URL = env.url("SITE_URL", "http://127.0.0.1:8000" if not PRODUCTION else "https://localhost")
+DNS_SERVERS = env.listing("DNS_SERVERS")  # whom the doctor asks; none: those of the machine
 MONITOR_TOKEN = env.text("MONITOR_TOKEN", "")  # who sends it to /readyz is told what is wrong
 ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 if not PRODUCTION:

@@ -108,6 +108,7 @@ MOVED_TASKS = {
 # keys within it where it is JSON).
 ENCRYPTED = {
     "provider accounts": ("notifications.ProviderAccount", "settings", ()),
+    "waiting DKIM keys": ("notifications.WaitingKey", "key", ()),
     "addresses": ("followers.Address", "details", ("secret", "old_secret")),  # of webhooks
     "answers of the API": ("api.IdempotentCall", "answer", ()),
     "exports": ("followers.ExportChunk", "body", ()),

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern
 
-from apps.dashboard.administer import api_keys, auth, channels, staff
+from apps.dashboard.administer import api_keys, auth, channels, doctor, staff
 from apps.dashboard.audience import (
     data_copies,
     erase,
@@ -64,6 +64,7 @@ urlpatterns: list[URLPattern] = [
     *webhooks.urlpatterns,
     *audit.urlpatterns,
     *channels.urlpatterns,
+    *doctor.urlpatterns,
     *staff.urlpatterns,
     *api_keys.urlpatterns,
 ]

@@ -21,10 +21,12 @@ from apps.campaigns.recurring.edit import RecurringValues
 from apps.dashboard.shell import menu
 from apps.followers.devices import webhooks
 from apps.followers.models import Follower, NotificationType
+from apps.notifications.accounts import dkim_keys
 from apps.notifications.engagement import store as engagement_store
-from apps.notifications.models import TypeTemplate
+from apps.notifications.models import Examination, ProviderAccount, TypeTemplate
 from tests import looks
 from tests.campaigns.drafts import make_campaign, plan
+from tests.channels.doctor.test_examine import found_in
 from tests.make import TESTER, make_template, make_type
 from tests.notifications.world import drain
 from tests.receiver import Receiver
@@ -84,7 +86,20 @@ def pages(
     }
     found["scheduled exports"] = reverse("dashboard:export-schedules")
     found["scheduled export, edited"] = reverse("dashboard:export-schedule-add")
+    found["doctor"] = _doctor()
     return found | _happening(anna, kind)
+
+
+def _doctor() -> str:
+    """The doctor's page with something wrong of each kind, and a key that waits."""
+    account = ProviderAccount.objects.get(channel="email")
+    Examination.objects.create(
+        account=account,
+        at=timezone.now(),
+        findings=[each.as_json() for each in found_in({"shop.example": ["SERVFAIL"]})],
+    )
+    dkim_keys.make_key(account=account, by=TESTER, now=timezone.now())
+    return reverse("dashboard:channel-account-doctor", args=[account.uid])
 
 
 def _happening(anna: Follower, kind: NotificationType) -> dict[str, str]:

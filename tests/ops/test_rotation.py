@@ -166,6 +166,7 @@ def test_whoever_encrypts_is_known_here() -> None:
         command, cwd=site.BASE_DIR, capture_output=True, text=True, check=True
     ).stdout
     writers = {
+        "apps/notifications/accounts/dkim_keys.py",
         "apps/notifications/accounts/edit.py",
         "apps/channels/https/webhook.py",
         "apps/api/idempotency.py",

@@ -9,7 +9,7 @@
 Other rooms and apps import the names from here.
 """
 
-from apps.notifications.models.accounts import ProviderAccount
+from apps.notifications.models.accounts import Examination, ProviderAccount, WaitingKey
 from apps.notifications.models.deliveries import (
     Delivery,
     DeliveryEvent,
@@ -47,6 +47,7 @@ __all__ = [
     "EngagementKind",
     "EngagementTally",
     "EventKind",
+    "Examination",
     "Generation",
     "Notification",
     "NotificationState",
@@ -60,4 +61,5 @@ __all__ = [
     "TallyKind",
     "TypeTemplate",
     "Use",
+    "WaitingKey",
 ]

@@ -79,3 +79,24 @@ class ProviderAccount(models.Model):
     def trouble_in_words(self) -> str:
         """Why it is out of use, in the reader's language; "" where it is not."""
         return in_words(self.trouble)
+
+
+class Examination(models.Model):
+    """What the doctor found when it last looked at an account's domain."""
+
+    account = models.OneToOneField(
+        ProviderAccount, models.CASCADE, primary_key=True, related_name="examination"
+    )
+    at = models.DateTimeField()
+    findings = models.JSONField()  # as channels.doctor.finding gives them
+
+
+class WaitingKey(models.Model):
+    """A DKIM key that signs nothing yet: its public half is not in the DNS."""
+
+    account = models.OneToOneField(
+        ProviderAccount, models.CASCADE, primary_key=True, related_name="waiting_key"
+    )
+    selector = models.CharField(max_length=63)
+    key = models.TextField()  # encrypted PEM (lib.crypto)
+    made_at = models.DateTimeField()
