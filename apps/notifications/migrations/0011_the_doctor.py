@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('notifications', '0009_a_notification_is_taken_back'),
+        ('notifications', '0010_lists_of_rare_ones'),
     ]
 
     operations = [
