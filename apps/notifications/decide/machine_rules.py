@@ -65,7 +65,7 @@ SCANNERS = (
         "names that libraries for HTTP give themselves",
     ),
     Rule(
-        r"https?://|www\.|\+\s*http|[\w.+-]+@[\w-]+\.\w",
+        r"https?://|www\.|\+ {0,3}http|[\w.+-]@[\w-]{1,63}\.\w",
         "RFC 9110, 10.1.2: who to tell about a robot. No browser says where to read about it",
     ),
     # Internet Explorer and Konqueror are the browsers that say "compatible" and are used by people.
