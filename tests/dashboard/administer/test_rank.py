@@ -10,9 +10,10 @@ from django.urls import reverse
 from apps.accounts.actors import of_user
 from apps.accounts.models import User
 from apps.accounts.staff import BadStaff, StaffValues, change_staff, create_staff
+from apps.dashboard.admin import Pages
 from tests.campaigns.drafts import make_campaign
 from tests.dashboard.pages import as_role, page_of
-from tests.make import make_staff
+from tests.make import make_follower, make_staff
 
 pytestmark = [pytest.mark.django_db, pytest.mark.reported]
 PASSWORD = "correct-horse-battery"
@@ -115,6 +116,20 @@ def test_the_staff_page_is_no_way_round_that_question(client: Client, admin: Use
 
 
 # ------------------------------------------------------------------ the tables
+def test_a_table_of_millions_is_not_counted_to_its_end(
+    client: Client, root: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_role(client, root)
+    for number in range(1, 4):
+        make_follower(name=f"Number {number}")
+    where = reverse("admin:followers_follower_changelist")
+    assert "3 followers" in page_of(client.get(where)).text
+    monkeypatch.setattr(Pages, "COUNTED", 2)
+    rows = page_of(client.get(where)).text
+    assert "2+ followers" in rows
+    assert rows.index("Number 2") < rows.index("Number 1")
+
+
 def test_the_tables_of_operators_can_be_looked_at_and_not_changed(
     client: Client, root: User, receiver: Any
 ) -> None:
