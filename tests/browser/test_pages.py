@@ -21,9 +21,9 @@ from apps.campaigns.recurring.edit import RecurringValues
 from apps.dashboard.shell import menu
 from apps.followers.devices import webhooks
 from apps.followers.models import Follower, NotificationType
-from apps.notifications.accounts import dkim_keys
+from apps.notifications.accounts import dkim_keys, doctor
 from apps.notifications.engagement import store as engagement_store
-from apps.notifications.models import Examination, ProviderAccount, TypeTemplate
+from apps.notifications.models import DomainReport, Examination, ProviderAccount, TypeTemplate
 from tests import looks
 from tests.campaigns.drafts import make_campaign, plan
 from tests.channels.doctor.test_examine import found_in
@@ -99,6 +99,16 @@ def _doctor() -> str:
         findings=[each.as_json() for each in found_in({"shop.example": ["SERVFAIL"]})],
     )
     dkim_keys.make_key(account=account, by=TESTER, now=timezone.now())
+    DomainReport.objects.create(
+        sort="dmarc",
+        domain=doctor.way_out(account).domain,
+        name="r1",
+        begin=timezone.now(),
+        end=timezone.now(),
+        passed=0,
+        failed=9,
+        rows=[{"ip": "2001:db8::9", "count": 9, "dkim": False, "spf": False, "done": "reject"}],
+    )
     return reverse("dashboard:channel-account-doctor", args=[account.uid])
 
 

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
-from email import message_from_bytes
+from email import message_from_bytes, message_from_string
 from email.header import decode_header
 from email.message import Message
 from functools import cached_property
@@ -52,7 +52,9 @@ class MailParts:
         for part in self.parts:
             if part.kind in ("message/rfc822", "message/global"):
                 inner = part.whole.get_payload()
-                if isinstance(inner, list) and inner and isinstance(inner[0], Message):
+                if _is_encoded(part.whole):
+                    found.append(message_from_string(part.text))
+                elif isinstance(inner, list) and inner and isinstance(inner[0], Message):
                     found.append(inner[0])
             elif part.kind in ("text/rfc822-headers", "text/rfc822-header"):
                 found.append(message_from_bytes(part.text.encode("utf-8", "replace")))
@@ -105,11 +107,28 @@ def _gather(mail: Message, parts: list[Part]) -> None:
                 _gather(each, parts)
     elif isinstance(payload, list):  # message/*: blocks of fields, or a mail
         blocks = [each.as_string() for each in payload if isinstance(each, Message)]
-        parts.append(Part(kind, "\n".join(blocks), mail))
+        text = "\n".join(blocks)
+        if _is_encoded(mail):
+            text = _decoded_text(text, str(mail["Content-Transfer-Encoding"]))
+        parts.append(Part(kind, text, mail))
     else:
         if kind.startswith("multipart/"):
             kind = "text/plain"  # its boundary is lost: everything is preamble
         parts.append(Part(kind, _text_of(mail), mail))
+
+
+def _is_encoded(part: Message) -> bool:
+    """Whether a part is encoded that may not be (RFC 2046 5.2.1); some servers do it."""
+    encoding = str(part.get("Content-Transfer-Encoding", "")).strip().lower()
+    return part.is_multipart() and encoding in ("base64", "quoted-printable")
+
+
+def _decoded_text(text: str, encoding: str) -> str:
+    """Decode what the parser has taken for a mail as it stands."""
+    carrier = Message()
+    carrier["Content-Transfer-Encoding"] = encoding.strip()
+    carrier.set_payload(text.lstrip("\n"))
+    return _RETURN.sub(b"\n", _text_of(carrier).encode()).decode()
 
 
 def _text_of(part: Message) -> str:

@@ -20,6 +20,7 @@ class Says(StrEnum):
     COMPLAINT = "complaint"  # a reader called it spam
     AUTO_REPLY = "auto_reply"  # a program answered for a person
     ARRIVED = "arrived"  # a receipt that somebody got it
+    REPORT = "report"  # a receiver tells how mail from a domain fares
     NOTHING = "nothing"  # a mail as people write them
 
 

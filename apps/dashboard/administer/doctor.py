@@ -15,10 +15,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, requires
+from apps.channels.contract import BadSettings
 from apps.followers.models import Channel
 from apps.lib.crypto import Undecryptable
 from apps.lib.refusals import Refused
-from apps.notifications.accounts import dkim_keys, doctor
+from apps.notifications.accounts import dkim_keys, doctor, domain_reports
 from apps.notifications.accounts.routing import settings_of
 from apps.notifications.models import Examination, ProviderAccount, WaitingKey
 
@@ -50,6 +51,7 @@ def page(request: HttpRequest, uid: UUID) -> HttpResponse:
         "record": record,
         "signs_here": account.provider == "smtp",
         "selector": settings_of(account).get("dkim_selector"),
+        "heard": _heard(account),
     }
     return render(request, "dashboard/administer/channels/doctor.html", context)
 
@@ -61,6 +63,14 @@ def _topics(examination: Examination | None) -> list[tuple[str, list[Any]]]:
     found = doctor.findings_of(examination)
     grouped = groupby(found, key=lambda each: each.topic)
     return [(str(TOPICS[topic]), list(each)) for topic, each in grouped]
+
+
+def _heard(account: ProviderAccount) -> domain_reports.Heard | None:
+    try:
+        domain = doctor.way_out(account).domain
+    except BadSettings:  # the form says what is wrong with them
+        return None
+    return domain_reports.heard(domain=domain, now=timezone.now())
 
 
 @requires(Capability.ADMINISTER)

@@ -9,7 +9,12 @@
 Other rooms and apps import the names from here.
 """
 
-from apps.notifications.models.accounts import Examination, ProviderAccount, WaitingKey
+from apps.notifications.models.accounts import (
+    DomainReport,
+    Examination,
+    ProviderAccount,
+    WaitingKey,
+)
 from apps.notifications.models.deliveries import (
     Delivery,
     DeliveryEvent,
@@ -43,6 +48,7 @@ __all__ = [
     "DeliveryEvent",
     "DeliveryStatus",
     "DomainLimit",
+    "DomainReport",
     "Engagement",
     "EngagementKind",
     "EngagementTally",

@@ -100,3 +100,29 @@ class WaitingKey(models.Model):
     selector = models.CharField(max_length=63)
     key = models.TextField()  # encrypted PEM (lib.crypto)
     made_at = models.DateTimeField()
+
+
+class DomainReport(models.Model):
+    """What a receiver reports of one of our domains over some hours, as channels/doctor/reports
+    reads it. Anybody can send one: nothing is decided by it.
+    """
+
+    sort = models.CharField(max_length=10)
+    domain = models.CharField(max_length=255)
+    organization = models.CharField(max_length=300, blank=True)
+    name = models.CharField(max_length=300)  # the receiver's own
+    begin = models.DateTimeField()
+    end = models.DateTimeField()
+    passed = models.BigIntegerField()
+    failed = models.BigIntegerField()
+    rows = models.JSONField()
+
+    class Meta:
+        constraints = [
+            # receivers send a report again when they are not sure
+            models.UniqueConstraint(
+                fields=["domain", "sort", "organization", "name"], name="domain_report_once"
+            )
+        ]
+        # what the doctor's page shows of a domain, and what is old
+        indexes = [models.Index(fields=["domain", "-end"], name="domain_report_latest")]

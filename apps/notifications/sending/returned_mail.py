@@ -15,6 +15,7 @@ from apps.followers.consent import suppression
 from apps.followers.models import Channel, SuppressionReason
 from apps.lib.actor import SYSTEM
 from apps.lib.tokens import BadToken
+from apps.notifications.accounts import domain_reports
 from apps.notifications.messages import links
 from apps.notifications.models import Delivery
 from apps.notifications.sending import provider_reports
@@ -56,6 +57,12 @@ def receive(*, raw: bytes, to: str = "", now: dt.datetime) -> Received:
     """
     named = _named_by(to)
     found = read(raw)
+    if (
+        found.says is Says.NOTHING
+        and found.parts
+        and domain_reports.take(parts=found.parts, now=now)
+    ):
+        return Received(Says.REPORT, changed=True)
     if found.says not in (Says.BOUNCE, Says.COMPLAINT):
         return Received(found.says, named)
     uid = named or _named_within(raw, found)
@@ -68,6 +75,11 @@ def receive(*, raw: bytes, to: str = "", now: dt.datetime) -> Received:
     if found.says is Says.COMPLAINT:
         return Received(found.says, uid, _complained(row, found.of[0].said, now))
     return Received(found.says, uid, _bounced(row, found.of, now))
+
+
+def _is_report(found: Reading, now: dt.datetime) -> bool:
+    """Keep what receivers tell of our domains; whether the mail told something new."""
+    return bool(found.parts and domain_reports.take(parts=found.parts, now=now))
 
 
 def _named_by(to: str) -> UUID | None:

@@ -1,5 +1,6 @@
 """Reports in the forms of mail systems, with nobody's names; and ordinary mails."""
 
+import base64
 from collections.abc import Iterator
 
 OURS = "bounce+x@news.example.com"
@@ -37,6 +38,16 @@ Subject: Our week
 Hello.
 --b1--
 """.encode()
+
+
+def encoded(raw: bytes, kind: str) -> bytes:
+    """The mail with its part of that kind in base64."""
+    before, sign, rest = raw.partition(f"Content-Type: {kind}\n\n".encode())
+    part, border, after = rest.partition(b"\n--b")
+    assert sign
+    assert border
+    head = sign[:-1] + b"Content-Transfer-Encoding: base64\n\n"
+    return before + head + base64.encodebytes(part) + border + after
 
 
 def diagnosed(said: str, status: str = "5.0.0") -> bytes:

@@ -47,6 +47,15 @@ def test_a_complaint_names_who_complains_unless_it_was_blacked_out() -> None:
     assert read(praise).says is Says.NOTHING
 
 
+def test_parts_that_are_encoded_though_they_may_not_be_are_read() -> None:
+    bounce = letters.dsn("Status: 5.1.1", "Diagnostic-Code: smtp; 550 5.1.1 no such user")
+    found = read(letters.encoded(bounce, "message/delivery-status"))
+    assert (found.says, _in_short(found)) == (Says.BOUNCE, "hard recipient")
+    unsigned = letters.COMPLAINT.replace(b"Feedback-Type: abuse", b"Feedback-Type: auth-failure")
+    for raw, says in [(letters.COMPLAINT, Says.COMPLAINT), (unsigned, Says.NOTHING)]:
+        assert read(letters.encoded(raw, "message/feedback-report")).says is says
+
+
 @pytest.mark.parametrize("raw", letters.AUTO_REPLIES)
 def test_a_program_that_answers_for_a_person_bounces_nobody(raw: bytes) -> None:
     assert read(raw).says is Says.AUTO_REPLY

@@ -358,6 +358,7 @@ _NOT_SEARCHED = {
     "notifications.Delivery": _GOES_WITH_THEM,
     "notifications.DeliveryEvent": _GOES_WITH_THEM,
     "notifications.DomainLimit": _CODES,
+    "notifications.DomainReport": "of our own domains, and of servers",
     "notifications.Engagement": _GOES_WITH_THEM,
     "notifications.Examination": "of our own domains and servers",
     "notifications.Notification": "those that the person got are looked at by themselves",
