@@ -68,6 +68,7 @@ SCHEDULES = {
     "clicks that end chains": ("apps.notifications.engagement.store.tell_chains", 2),
     "digests due": ("apps.notifications.digests.flush.announce_due", 3),
     "replays to go on": ("apps.notifications.replay.resume_replays", 10),
+    "domains to examine": ("apps.notifications.accounts.doctor.announce_due", 600),
     "slowed domains": ("apps.notifications.limits.domains.forget_recovered", 60),
     "uses to forget": ("apps.notifications.decide.caps.forget_old", 10),
     "expired leases": ("apps.notifications.sending.recover.expired_leases", 5),

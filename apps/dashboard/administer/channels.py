@@ -32,6 +32,7 @@ from apps.lib.crypto import Undecryptable
 from apps.lib.refusals import Refused
 from apps.notifications.accounts import health as accounts_health
 from apps.notifications.accounts import routing
+from apps.notifications.accounts.doctor import faults_in
 from apps.notifications.accounts.edit import AccountValues, change_account, create_account
 from apps.notifications.accounts.hold_ups import health_of
 from apps.notifications.accounts.try_out import try_account
@@ -52,18 +53,25 @@ def index(request: HttpRequest) -> HttpResponse:
 
 def _list(request: HttpRequest, domain_form: DomainForm | None = None) -> HttpResponse:
     now = timezone.now()
-    accounts = list(ProviderAccount.objects.all())
+    accounts = list(ProviderAccount.objects.select_related("examination"))
     labels = {kind.key: kind.label for kind in providers()}
     for account in accounts:
         label = labels.get(account.provider, account.provider)
         health = health_of(account, now)
         slow = len(slowed(account, now))
-        beside(account, provider_label=label, health=health, slowed=slow)
+        beside(account, provider_label=label, health=health, slowed=slow, faults=_faults(account))
     channels = _channels(accounts)
     domains = DomainLimit.objects.all()
     form = domain_form or DomainForm()
     context = {"channels": channels, "domains": domains, "domain_form": form}
     return render(request, "dashboard/administer/channels/list.html", context)
+
+
+def _faults(account: ProviderAccount) -> int:
+    """Count what the doctor calls wrong; 0 where he has not looked."""
+    if hasattr(account, "examination"):
+        return faults_in(account.examination)
+    return 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,19 +3,27 @@
 import datetime as dt
 
 from django.conf import settings as site
+from django.utils import timezone
 from django.utils.translation import gettext
 
+from apps.channels.contract import BadSettings
 from apps.channels.doctor import dkim_record
 from apps.channels.doctor.examine import Server, WayOut, examine
-from apps.channels.doctor.finding import Finding, finding_of
+from apps.channels.doctor.finding import Finding, Verdict, finding_of
 from apps.channels.doctor.lookup import Names
 from apps.channels.mail.dkim import Signer
 from apps.channels.mail.sender import bounce_address_of, sender_of
 from apps.followers.models import Channel
+from apps.lib.crypto import Undecryptable
 from apps.lib.network.host_name import ascii_host
+from apps.lib.queue.announce import announce
+from apps.lib.queue.lanes import Lane
 from apps.lib.refusals import Refused
 from apps.notifications.accounts.routing import settings_of
 from apps.notifications.models import Examination, ProviderAccount
+
+DAILY = dt.timedelta(days=1)
+RESERVED = {"example", "invalid", "localhost", "test"}
 
 
 class NotForMail(Refused):
@@ -36,8 +44,42 @@ def examine_account(*, account: ProviderAccount, now: dt.datetime) -> Examinatio
     return examination
 
 
+def announce_due(*, now: dt.datetime) -> None:
+    """Schedule: have each account that is on looked at once a day."""
+    mails = ProviderAccount.objects.filter(channel=Channel.EMAIL, enabled=True)
+    for account in mails.exclude(examination__at__gt=now - DAILY):
+        if _may_be_found(account):
+            announce(
+                "apps.notifications.accounts.doctor.look_again", lane=Lane.BULK, account=account.pk
+            )
+
+
+def look_again(account: int) -> None:
+    """Task: examine an account, unless somebody has since."""
+    now = timezone.now()
+    rows = ProviderAccount.objects.filter(pk=account, enabled=True)
+    row = rows.exclude(examination__at__gt=now - DAILY).first()
+    if row:
+        examine_account(account=row, now=now)
+
+
+def _may_be_found(account: ProviderAccount) -> bool:
+    """Whether the DNS may know the account's domain: nobody asks it for those that are kept for
+    examples and tests (RFC 2606). Settings that can't be read are told on the account's page.
+    """
+    try:
+        domain = way_out(account).domain
+    except (BadSettings, Undecryptable):
+        return False
+    return domain.rpartition(".")[2] not in RESERVED
+
+
 def findings_of(examination: Examination) -> list[Finding]:
     return [finding_of(each) for each in examination.findings]
+
+
+def faults_in(examination: Examination) -> int:
+    return sum(each["verdict"] == Verdict.FAULT for each in examination.findings)
 
 
 def way_out(account: ProviderAccount) -> WayOut:

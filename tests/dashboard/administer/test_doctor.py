@@ -12,8 +12,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.accounts.models import AuditEntry
-from apps.notifications.accounts import dkim_keys
-from apps.notifications.accounts.edit import create_account
+from apps.lib.queue.announce import waiting
+from apps.lib.queue.lanes import Lane
+from apps.notifications.accounts import dkim_keys, doctor
+from apps.notifications.accounts.edit import AccountValues, change_account, create_account
 from apps.notifications.accounts.routing import settings_of
 from apps.notifications.models import Examination, ProviderAccount, WaitingKey
 from tests.channels.doctor.zones import Zones, name_server
@@ -145,3 +147,25 @@ def test_the_command_says_the_same_and_ends_with_an_error(
     account.enabled = False
     account.save()
     call_command("doctor", stdout=said)  # what is off sends nothing
+
+
+def test_each_account_is_looked_at_once_a_day_and_the_list_says_what_is_wrong(
+    client: Client, admin: Any, account: ProviderAccount, zones: Zones
+) -> None:
+    now = timezone.now()
+    doctor.announce_due(now=now)
+    assert waiting(Lane.BULK) == 0  # nobody asks the DNS for .example
+    settings = {"from_address": "news@shop.museum"}
+    change_account(account=account, values=AccountValues(settings=settings), by=TESTER, now=now)
+    doctor.announce_due(now=now)
+    assert waiting(Lane.BULK) == 1
+    doctor.look_again(account.pk)
+    looked = Examination.objects.get().at
+    doctor.look_again(account.pk)
+    doctor.announce_due(now=now)
+    assert (Examination.objects.get().at, waiting(Lane.BULK)) == (looked, 1)
+    doctor.announce_due(now=now + timedelta(hours=25))
+    assert waiting(Lane.BULK) == 2
+    as_role(client, admin)
+    page = client.get(reverse("dashboard:channels")).content.decode()
+    assert "Doctor: 4 things are wrong" in page
