@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tests.campaigns.world import Vocabulary
 
 ROUNDS = 3
+ASK_AGAIN = 0.1  # seconds
 ASKED_BY_HAND = 3000  # followers, for each segment
 
 
@@ -62,15 +63,21 @@ def _reviews() -> dict[str, Any]:
             raise DidNotWork(f"{url}: {answer.status_code}")
         return answer.getvalue()
 
+    def counted() -> dict[str, Any]:
+        """What a program is told, which asks again where it gets 202 first."""
+        told: dict[str, Any] = json.loads(fetched(f"{audience}?again=true", key))
+        while told.get("status") == "counting":
+            time.sleep(ASK_AGAIN)
+            told = json.loads(fetched(f"{audience}/{told['id']}", key))
+        review: dict[str, Any] = told.get("review", told)
+        return review
+
     found: dict[str, Any] = {"paint": [], "numbers": [], "audience": []}
     fetched(page, {})  # compiles its templates
     for _ in range(ROUNDS):
         found["paint"].append(_timed(lambda: fetched(page, {}))[0])
         found["numbers"].append(_timed(lambda: fetched(f"{numbers}?again", {}))[0])
-        seconds, said = _timed(lambda: fetched(f"{audience}?again=true", key))
-        told = json.loads(said)
-        if "total" not in told:
-            raise DidNotWork(f"The audience was not counted in {seconds:.1f} s.")
+        seconds, told = _timed(counted)
         found["audience"].append(seconds)
         found["people"] = told["total"]
     return found
@@ -155,13 +162,16 @@ def _segment(rules: dict[str, Any], facts: dict[int, dict[str, Any]]) -> dict[st
     if by_sql != by_hand:
         raise DidNotWork(f"SQL and Python differ about {sorted(by_sql ^ by_hand)[:5]}: {rules}")
     told = None
+    below = False
     if said.how_many is not None:
         told = said.how_many.number
+        below = said.how_many.below
     return {
         "rules": rules,
         "live": live,
         "told": told,
         "is_exact": said.exact,
+        "below": below,
         "number": number,
         "exactly": seconds,
     }

@@ -149,7 +149,7 @@ def _audiences(asked: dict[str, Any], people: int) -> list[Line]:
         at_most(f"{len(segments)} random segments: p95 of the live number", live, 1, unit=" s"),
         at_most("the longest exact number of them", exactly, 5, unit=" s"),
         Line(
-            "live numbers that are neither exact nor nearly right",
+            "live numbers that are missing or more than 5 % off",
             f"{off} of {len(segments)}",
             "0",
             not off,
@@ -164,13 +164,17 @@ def _is_right(segment: dict[str, Any]) -> bool:
     told: int = segment["told"]
     if segment["is_exact"]:
         return told == number
+    if segment["below"]:
+        return number < told
     return abs(told - number) <= NEAR * number
 
 
 def _segments(segments: Sequence[dict[str, Any]]) -> list[str]:
     exact = sum(each["is_exact"] for each in segments)
+    bounds = sum(each["below"] for each in segments)
     silent = sum(each["told"] is None for each in segments)
     return [
-        f"Of {len(segments)} live numbers {exact} were exact, and {silent} were not told at once."
-        " Python found the same people as SQL among those it was asked about."
+        f"Of {len(segments)} live numbers {exact} were exact, {bounds} said as “fewer than”, and"
+        f" {silent} were not told at once. Python found the same people as SQL among those it was"
+        " asked about."
     ]

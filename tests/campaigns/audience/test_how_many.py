@@ -72,11 +72,34 @@ def test_without_time_for_a_sample_nothing_is_claimed(monkeypatch: pytest.Monkey
     assert how_many(everybody, sampled=everybody) is None
 
 
-def test_a_sample_that_found_a_few_claims_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    make_world(50)
+def test_a_sample_that_found_a_few_tells_the_most_that_there_can_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make_world(300)
+    monkeypatch.setattr(module, "SAMPLE", 300)
+    for few, most in ((Follower.objects.none(), 7), (Follower.objects.filter(name="anna"), 90)):
+        too_slow(monkeypatch, 1)
+        told = how_many(few, sampled=few)
+        assert told is not None
+        assert told.below
+        assert few.count() < told.number <= most
+
+
+def test_a_part_of_the_sample_tells_something_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_world(300)
     everybody = Follower.objects.all()
-    too_slow(monkeypatch, 1)
-    assert how_many(everybody, sampled=everybody) is None
+    monkeypatch.setattr(module, "SAMPLE", 300)
+    monkeypatch.setattr(module, "ENOUGH", 20)
+    outcomes = iter([True, False, True])  # the exact number, and two parts
+
+    @contextmanager
+    def at_most(seconds: float) -> Iterator[None]:
+        if next(outcomes):
+            raise TookTooLong
+        yield
+
+    monkeypatch.setattr(module, "at_most", at_most)
+    assert how_many(everybody, sampled=everybody) == HowMany(300, exact=False)
 
 
 @pytest.mark.parametrize(
@@ -84,3 +107,7 @@ def test_a_sample_that_found_a_few_claims_nothing(monkeypatch: pytest.MonkeyPatc
 )
 def test_only_digits_that_mean_something_are_shown(number: float, shown: int) -> None:
     assert module._rounded(number) == shown
+
+
+def test_a_bound_is_rounded_up() -> None:
+    assert [module._rounded_up(each) for each in (6.2, 99, 151.0, 30_412.5)] == [7, 99, 160, 31_000]
