@@ -40,6 +40,7 @@ EVENT_SUBSCRIBERS = {
     "follower.changed": ["apps.notifications.decide.reconsider.rouse"],
     "follower.signed_up": ["apps.campaigns.welcome.on_signed_up"],
     "follower.unsubscribed": [STOPPED],
+    "follower.merged": [STOPPED],
     "follower.erased": ["apps.notifications.books.erased.on_erased", STOPPED],
     "preferences.changed": [STOPPED],
     "address.suppressed": [STOPPED],
@@ -74,6 +75,7 @@ SCHEDULES = {
     "expired leases": ("apps.notifications.sending.recover.expired_leases", 5),
     "idle devices": ("apps.followers.devices.push_devices.forget_idle", 60),
     "phone numbers to forget": ("apps.followers.devices.phone_codes.forget_old", 600),
+    "privacy codes to forget": ("apps.followers.privacy.codes.forget_old", 600),
     "address claims to forget": ("apps.followers.people.address_claims.forget_old", 600),
     "sign-ups to ask about": ("apps.subscriptions.sign_up.mail.announce_forgotten", 30),
     "sign-ups to forget": ("apps.followers.sign_up.forget.forget_unconfirmed", 600),
@@ -124,6 +126,14 @@ ERASES = [
     "apps.notifications.books.erased.forget",
     "apps.inbox.erased.forget",
     "apps.accounts.erased.forget",
+]
+
+# Give what an app has of a follower who is merged into another to the one who stays, in the
+# transaction of the merge: each is called with `kept=`, `gone=` and `now=`, both locked.
+MERGES = [
+    "apps.notifications.books.merged.take_over",
+    "apps.campaigns.events.store.take_over",
+    "apps.inbox.erased.take_over",
 ]
 
 # Where others may have written about somebody who is erased: the columns in which their addresses

@@ -28,7 +28,7 @@ def forget(*, person: DataSubject, now: dt.datetime) -> None:
         for some in _batches(person.subjects.get(sort, [])):
             # who signs up has no id yet, and is known by the address
             _empty(own.filter(subject_id__in=some), actor_label="", ip=None)
-    _empty(own.filter(actor_id=person.uid), actor_label="", ip=None, data={})
+    _empty(own.filter(actor_id__in=[person.uid, *person.former]), actor_label="", ip=None, data={})
     for some in _batches(person.subjects.get("consent_record", [])):
         let_go(ledger="consent", row_ids=[int(each) for each in some])
 

@@ -33,7 +33,10 @@ class Kind(StrEnum):
     FOLLOWER_UNSUBSCRIBED = "follower.unsubscribed"  # global opt-out of everything commercial
     # through a form, the address confirmed; data has the form and what was chosen
     FOLLOWER_SIGNED_UP = "follower.signed_up"
+    FOLLOWER_MERGED = "follower.merged"  # another one became part of this; data says who
     FOLLOWER_ERASED = "follower.erased"  # all that is theirs goes, and nobody adds them again
+    # somebody wants their data, or to be erased; data carries the provider's answer
+    PRIVACY_CODE_SENT = "privacy_code.sent"
     DATA_COPY_ASKED = "data_copy.asked"  # of all that is held about a follower
     DATA_COPY_FETCHED = "data_copy.fetched"  # somebody took the archive
     FOLLOWER_TAGGED = "follower.tagged"

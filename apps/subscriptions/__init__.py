@@ -7,7 +7,8 @@
 3. `tracking` answers the links and the image of a mail.
 4. `reading/` shows what was sent once more: a mail in a browser, a list with reasons, the public
    archive.
-5. `sms_answers` takes what SMS providers post: STOP, START, and reports on messages.
+5. `privacy/` hands people all that is held about them, and erases them, after a mailed code.
+6. `sms_answers` takes what SMS providers post: STOP, START, and reports on messages.
 
 Nothing imports these pages but the project's URLs, its middleware and the queue.
 """

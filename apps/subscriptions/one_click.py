@@ -14,6 +14,7 @@ from apps.subscriptions.public import (
     email_of,
     follower_of,
     is_revoked,
+    named_by,
     posted_or_nothing,
     proof,
     public_page,
@@ -39,7 +40,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         return _page(request, "unsubscribe", follower_of(link), link)
     form = posted_or_nothing(request)
     one_click = "what" not in form
-    follower = Follower.objects.filter(uid=link.follower).first()
+    follower = named_by(link)
     if follower is None:
         if one_click:
             return _short()

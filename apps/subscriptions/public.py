@@ -17,7 +17,13 @@ from django.core.exceptions import (
     TooManyFieldsSent,
     TooManyFilesSent,
 )
-from django.http import HttpRequest, HttpResponse, QueryDict, UnreadablePostError
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    QueryDict,
+    StreamingHttpResponse,
+    UnreadablePostError,
+)
 from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import render
 from django.utils import timezone, translation
@@ -34,7 +40,7 @@ from apps.notifications.messages.links import DEAD, read_managing
 from apps.notifications.models import Delivery
 from apps.subscriptions.wording import EDITION
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponse | StreamingHttpResponse]
 LINK_TYPE = "preference_link"  # of the mail with a link that somebody asked for
 FRESH_FOR = dt.timedelta(days=1)
 
@@ -63,7 +69,9 @@ def public_page(view: View) -> View:
 
     @csrf_exempt
     @wraps(view)
-    def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def page(
+        request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponse | StreamingHttpResponse:
         try:
             response = view(request, *args, **kwargs)
         except PreviewLink:
@@ -150,19 +158,30 @@ def follower_of(link: PublicLink) -> Follower:
     Raises BadToken for somebody who is gone, so that a link tells nobody whether a person was ever
     here, and for a link that was revoked.
     """
-    follower = Follower.objects.filter(uid=link.follower).first()
+    follower = named_by(link)
     if follower is None or is_revoked(link, follower):
         raise tokens.BadToken("This link belongs to nobody any more.")
     speak(follower)
     return follower
 
 
+def named_by(link: PublicLink) -> Follower | None:
+    """Find whom a link names, or whom that one was merged into; None for somebody who is gone."""
+    follower = Follower.objects.filter(uid=link.follower).first()
+    if follower is None:
+        follower = Follower.objects.filter(merged__uid=link.follower).first()
+    return follower
+
+
 def is_revoked(link: PublicLink, follower: Follower) -> bool:
     """Whether the follower's links were taken back after this one was made."""
-    since = follower.links_since
-    if since is None:
+    ends = [follower.links_since]
+    if link.follower != follower.uid:  # of one who was merged into this one
+        ends += follower.merged.filter(uid=link.follower).values_list("links_since", flat=True)
+    since = [end for end in ends if end]
+    if not since:
         return False
-    return link.made_at is None or link.made_at <= since
+    return link.made_at is None or link.made_at <= max(since)
 
 
 def is_fresh(link: PublicLink, follower: Follower) -> bool:

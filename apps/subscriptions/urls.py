@@ -6,6 +6,7 @@ from apps.subscriptions import ask_link, one_click, sms_answers
 from apps.subscriptions.center import browsers, email, phone, preferences
 from apps.subscriptions.claims import pages as claims
 from apps.subscriptions.claims import way_back
+from apps.subscriptions.privacy import copy, wishes
 from apps.subscriptions.reading import archive, receipt, sent, view
 from apps.subscriptions.sign_up import confirm, join
 
@@ -22,6 +23,12 @@ _pages = [
     path("preferences/<str:token>/messages/", sent.page, name="sent"),
     path("preferences/<str:token>/receipt/", receipt.page, name="receipt"),
     path("preferences/<str:token>/receipt/file/", receipt.file, name="receipt-file"),
+    path("preferences/<str:token>/privacy/", wishes.page, name="privacy"),
+    path("preferences/<str:token>/privacy/code/", wishes.ask, name="privacy-code"),
+    path("preferences/<str:token>/privacy/copy/", wishes.copy, name="privacy-copy"),
+    path("preferences/<str:token>/privacy/erase/", wishes.erase, name="privacy-erase"),
+    path("copy/<str:token>/", copy.page, name="copy"),
+    path("copy/<str:token>/file/", copy.file, name="copy-file"),
     path("preferences/<str:token>/phone/", phone.ask, name="phone"),
     path("preferences/<str:token>/phone/confirm/", phone.confirm, name="phone-confirm"),
     path("preferences/<str:token>/phone/remove/", phone.remove, name="phone-remove"),

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.followers.consent.verdict import Reason
 from apps.followers.devices.phone_codes import CodeResult
 from apps.followers.models import Channel, DigestCadence
+from apps.followers.privacy.codes import Typed
 
 # The edition of these pages' text, kept with every consent record as proof of what the person saw.
 # Raise it whenever a sentence about agreeing or refusing changes its meaning.
@@ -67,6 +68,11 @@ CODE_ANSWERS = {
     CodeResult.WRONG: _("This is not the code we sent. Look again."),
     CodeResult.OVER: _("This code is not good any more. Let us send you another one."),
     CodeResult.TAKEN: _("This number belongs to somebody else here. Please write to us."),
+}
+
+WRONG_CODE = {
+    Typed.WRONG: _("This is not the code we sent. Look again."),
+    Typed.OVER: _("This code is not good any more. Let us send you another one."),
 }
 
 # Code kept with the opt-out, and what the person reads.

@@ -15,8 +15,10 @@ from apps.followers.models import (
     CustomField,
     Follower,
     ImportedFollower,
+    MergedFollower,
     PhoneCode,
     Preference,
+    PrivacyCode,
     Rhythm,
     SignUp,
     Suppression,
@@ -194,6 +196,15 @@ PARTS = (
         ),
         ("followers.Webhook",),
     ),
+    Part(
+        "merged",
+        _("Entries that were merged into this one"),
+        rows_of(
+            lambda person: MergedFollower.objects.filter(follower=person.pk),
+            lambda row: columns(row, "external_id", "links_since", "merged_at", id=row.uid),
+        ),
+        ("followers.MergedFollower",),
+    ),
     Part("fields", _("Fields"), _fields),
     Part(
         "tags",
@@ -251,6 +262,15 @@ PARTS = (
             lambda row: columns(row, "value", "ip", "created_at", "failed_at", "ended_at"),
         ),
         ("followers.PhoneCode",),
+    ),
+    Part(
+        "privacy_codes",
+        _("Codes for the pages about these data"),
+        rows_of(
+            lambda person: PrivacyCode.objects.filter(follower=person.pk),
+            lambda row: columns(row, "wish", "ip", "created_at", "failed_at", "ended_at"),
+        ),
+        ("followers.PrivacyCode",),
     ),
     Part(
         "suppressions",

@@ -43,8 +43,9 @@ def _audit(person: DataSubject, after: int, most: int) -> list[Told]:
 
 def _about(person: DataSubject) -> Iterator[Q]:
     """Ask for what was done to the person and by them, and for what was done to their things."""
-    yield Q(subject_type="follower", subject_id=person.uid)
-    yield Q(actor_kind=ActorKind.FOLLOWER, actor_id=person.uid)
+    ids = [person.uid, *person.former]
+    yield Q(subject_type="follower", subject_id__in=ids)
+    yield Q(actor_kind=ActorKind.FOLLOWER, actor_id__in=ids)
     theirs: dict[str, QuerySet[Any]] = {
         "delivery": Delivery.objects.filter(follower=person.pk).values_list("uid", flat=True),
         "inbox_item": InboxItem.objects.filter(follower=person.pk).values_list("uid", flat=True),
@@ -110,7 +111,8 @@ def _naming(model: type[Model], person: DataSubject) -> QuerySet[Any]:
             asked |= Q(**{f"{name}__icontains": text})
     rows = model._default_manager.filter(asked)
     if model is AuditEntry:
-        own = Q(subject_type="follower", subject_id=person.uid) | Q(actor_id=person.uid)
+        ids = [person.uid, *person.former]
+        own = Q(subject_type="follower", subject_id__in=ids) | Q(actor_id__in=ids)
         return rows.exclude(own)
     if any(field.name == "follower" for field in model._meta.fields):
         return rows.filter(Q(follower__isnull=True) | ~Q(follower=person.pk))

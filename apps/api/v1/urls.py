@@ -21,7 +21,7 @@ from apps.api.v1.audience import (
     webhooks,
 )
 from apps.api.v1.audience.files import copies, exports, imports
-from apps.api.v1.audience.followers import many, one
+from apps.api.v1.audience.followers import many, merging, one
 from apps.api.v1.audience.followers import tags as tags_of_one
 from apps.api.v1.content import caps, layouts, templates, types
 from apps.api.v1.send import (
@@ -77,6 +77,8 @@ VIEWS: dict[str, type[APIView]] = {
     "followers/bulk": many.BulkFollowers,
     "followers/by-external-id/<text:external_id>": one.FollowerByExternalId,
     "followers/<id:id>": one.OneFollower,
+    "followers/<id:id>/merge": merging.Merge,
+    "followers/<id:id>/delete-mistake": merging.Mistake,
     "followers/<id:id>/copy": copies.CopyOfFollower,
     "followers/<id:id>/unsubscribe": one.Unsubscribe,
     "followers/<id:id>/resubscribe": one.Resubscribe,

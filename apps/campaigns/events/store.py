@@ -131,3 +131,8 @@ def forget_old(*, now: dt.datetime) -> None:
     )
     chosen = set(old.order_by("received_at").values_list("pk", flat=True)[:CHUNK])
     Event.objects.filter(pk__among=chosen).delete()
+
+
+def take_over(*, kept: Follower, gone: Follower, now: dt.datetime) -> None:
+    """Give the events of a follower who is merged into another to the one who stays."""
+    Event.objects.filter(follower=gone).update(follower=kept)

@@ -43,6 +43,8 @@ def put(*, erasure: Erasure, follower: Follower, now: dt.datetime) -> None:
     named = [(row.channel, row.key) for row in follower.addresses.all()]
     if follower.external_id:
         named.append((EXTERNAL_ID, follower.external_id))
+    for merged in follower.merged.exclude(external_id=""):
+        named.append((EXTERNAL_ID, merged.external_id))
     marks = _hashes(named)
     words: dict[Named, str] = {}
     for channel, key in named:

@@ -24,6 +24,7 @@ from apps.followers.models.exports import (
 )
 from apps.followers.models.fields import CustomField, FieldKind
 from apps.followers.models.imports import Import, ImportedFollower, ImportProblem, ImportState
+from apps.followers.models.merged import MergedFollower
 from apps.followers.models.people import (
     Address,
     AddressState,
@@ -33,7 +34,14 @@ from apps.followers.models.people import (
     Tagging,
     Webhook,
 )
-from apps.followers.models.privacy import Erasure, ErasureState, Tombstone, TombstoneKey
+from apps.followers.models.privacy import (
+    Erasure,
+    ErasureState,
+    PrivacyCode,
+    PrivacyWish,
+    Tombstone,
+    TombstoneKey,
+)
 from apps.followers.models.sign_up import (
     ConsentWording,
     HeldBecause,
@@ -71,10 +79,13 @@ __all__ = [
     "ImportProblem",
     "ImportState",
     "ImportedFollower",
+    "MergedFollower",
     "NotificationType",
     "OffReason",
     "PhoneCode",
     "Preference",
+    "PrivacyCode",
+    "PrivacyWish",
     "Rhythm",
     "Shipment",
     "ShipmentState",

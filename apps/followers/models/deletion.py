@@ -44,7 +44,7 @@ def keep(followers: Collection[int]) -> None:
         run(lock.sql, lock.params)
 
 
-def _keep_out(followers: Iterable[int]) -> None:
+def keep_out(followers: Iterable[int]) -> None:
     """Wait until nobody keeps these followers, and let nobody keep them or all until this
     transaction ends.
     """
@@ -59,7 +59,7 @@ class _Rows(models.QuerySet[M]):
             whose = self.order_by().values_list(self.model.FOLLOWER, flat=True)
             followers = set(whose)
             if followers:
-                _keep_out(followers)
+                keep_out(followers)
             # those only: others may have come to match meanwhile
             rows = self.filter(**{f"{self.model.FOLLOWER}__in": followers})
             return super(_Rows, rows).delete()
@@ -82,5 +82,5 @@ class DeletedAlone(models.Model):
 
     def delete(self, *args: Any, **options: Any) -> tuple[int, dict[str, int]]:
         with transaction.atomic(savepoint=False):
-            _keep_out([getattr(self, self.FOLLOWER)])
+            keep_out([getattr(self, self.FOLLOWER)])
             return super().delete(*args, **options)

@@ -1,9 +1,11 @@
 """People who were erased: the work on it, and the mark by which nobody brings them back."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from apps.followers.models.consent import SuppressionReason
+from apps.followers.models.people import Follower
 from apps.lib.facts import Subject
 from apps.lib.ids import uuid7
 
@@ -72,3 +74,36 @@ class Tombstone(models.Model):
     # when they came back by another address: it refuses nobody any more, and its word counts
     lifted_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
+
+
+class PrivacyWish(models.TextChoices):
+    """What somebody asks for themselves, by a code that was mailed to them."""
+
+    COPY = "copy", _("A copy of what is held about them")
+    ERASE = "erase", _("To be erased")
+
+
+class PrivacyCode(models.Model):
+    """A wish that waits for the code which was mailed to the follower's address."""
+
+    follower = models.ForeignKey(
+        Follower, on_delete=models.CASCADE, related_name="privacy_codes", db_index=False
+    )
+    wish = models.CharField(max_length=5, choices=PrivacyWish)
+    code_hash = models.CharField(
+        max_length=64, blank=True
+    )  # keyed; blank until the code is on its way
+    tries = models.PositiveSmallIntegerField(default=0)
+    ip = models.GenericIPAddressField(null=True)
+    created_at = models.DateTimeField()
+    failed_at = models.DateTimeField(null=True, blank=True)  # no provider took it
+    ended_at = models.DateTimeField(null=True, blank=True)  # typed right
+
+    class Meta:
+        indexes = [
+            # the latest one of a follower; and how many were asked for lately, by whom, from where
+            models.Index(fields=["follower", "-created_at"], name="privacy_code_latest"),
+            models.Index(fields=["ip", "created_at"], name="privacy_code_of_place"),
+            # those that are over and go
+            models.Index(fields=["created_at"], name="privacy_code_old"),
+        ]

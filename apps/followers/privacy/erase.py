@@ -25,11 +25,12 @@ class AlreadyGone(Refused):
     kind = RefusalKind.MISSING
 
 
-def erase(*, follower: Follower, by: Actor, now: dt.datetime) -> Erasure:
+def erase(*, follower: Follower, by: Actor, now: dt.datetime, marked: bool = True) -> Erasure:
     """Begin to erase a follower: nothing is sent any more when this returns, and the rest goes in
     the background. A second call gives the first one's erasure.
 
-    Whoever asks for themselves (`by` a follower) is not named. Raises AlreadyGone.
+    Whoever asks for themselves (`by` a follower) is not named. Not `marked`: nothing keeps others
+    from adding them again. Raises AlreadyGone.
     """
     label = by.label[:200]
     if by.kind == ActorKind.FOLLOWER:
@@ -50,8 +51,9 @@ def erase(*, follower: Follower, by: Actor, now: dt.datetime) -> Erasure:
             created_at=now,
             touched_at=now,
         )
-        tombstones.make_key()
-        tombstones.put(erasure=erasure, follower=row, now=now)
+        if marked:
+            tombstones.make_key()
+            tombstones.put(erasure=erasure, follower=row, now=now)
         row.addresses.update(state=AddressState.SUPPRESSED)
         who = Actor(by.kind, id=by.id, label=label)
         tell(Kind.FOLLOWER_ERASED, by=who, now=now, about=erasure)
@@ -67,6 +69,7 @@ def person_of(erasure: Erasure) -> DataSubject:
         uid=str(erasure.follower),
         addresses=tuple(said["addresses"]),
         external_id=said["external_id"],
+        former=tuple(said.get("former", ())),
     )
 
 
@@ -79,6 +82,7 @@ def who_is(follower: Follower) -> DataSubject:
         uid=str(follower.uid),
         addresses=tuple(sorted(texts)),
         external_id=follower.external_id or "",
+        former=tuple(str(each.uid) for each in follower.merged.all()),
     )
 
 
@@ -89,5 +93,6 @@ def _written(follower: Follower) -> str:
             "pk": person.pk,
             "addresses": list(person.addresses),
             "external_id": person.external_id,
+            "former": list(person.former),
         }
     )

@@ -102,7 +102,7 @@ def _remove(person: DataSubject, *, began: dt.datetime, now: dt.datetime) -> Non
     consents = follower.consent_records.values_list("pk", flat=True)
     suppressions = Suppression.objects.filter(key__in=keys)
     person.subjects |= {
-        "follower": [person.uid],
+        "follower": [person.uid, *person.former],
         "consent_record": [str(pk) for pk in consents],
         "sign_up": [str(uid) for uid in sign_ups.values_list("uid", flat=True)],
         "suppression": [str(uid) for uid in suppressions.values_list("uid", flat=True)],

@@ -29,6 +29,7 @@ class DataSubject:
     uid: str
     addresses: tuple[str, ...]
     external_id: str = ""
+    former: tuple[str, ...] = ()  # ids of followers who were merged into this one
     subjects: dict[str, list[str]] = field(default_factory=dict)
 
     @cached_property
@@ -69,7 +70,9 @@ class DataSubject:
 
     def is_meant_by(self, value: Any) -> bool:
         """Whether a value names the person: by the id, or by an address in it."""
-        return isinstance(value, str) and (value == self.uid or self.is_in(value))
+        return isinstance(value, str) and (
+            value == self.uid or value in self.former or self.is_in(value)
+        )
 
     def masked(self, value: Any, mask: str = MASK) -> Any:
         """Give the value with the person's addresses taken out of its texts, keys among them."""

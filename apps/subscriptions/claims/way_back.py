@@ -12,7 +12,15 @@ from apps.lib.queue.lanes import Lane
 from apps.notifications.models import Delivery
 from apps.subscriptions import new_way
 from apps.subscriptions.claims.pages import SOURCE
-from apps.subscriptions.public import PublicLink, proof, public_page, read_link, show, speak
+from apps.subscriptions.public import (
+    PublicLink,
+    named_by,
+    proof,
+    public_page,
+    read_link,
+    show,
+    speak,
+)
 from apps.subscriptions.wording import masked
 
 
@@ -43,11 +51,12 @@ def _lost(link: PublicLink) -> tuple[Follower, Address]:
     Not stopped by `links_since`: a thief who takes another address "back" revokes all links, and
     must not revoke this one. Where staff revoke them, no address is left to be taken back.
     """
-    if link.delivery is None:
+    named = named_by(link)
+    if link.delivery is None or named is None:
         raise tokens.BadToken
     alerts = Delivery.objects.filter(
         uid=link.delivery,
-        follower__uid=link.follower,
+        follower=named,
         notification__notification_type__key=new_way.TYPE,
         notification__version__template__key=new_way.TEMPLATE,
         notification__data__replaced=True,
@@ -56,7 +65,7 @@ def _lost(link: PublicLink) -> tuple[Follower, Address]:
     if alert is None or alert.address is None:
         raise tokens.BadToken
     follower = alert.address.follower
-    if follower.uid != link.follower:
+    if follower != named:
         raise tokens.BadToken
     speak(follower)
     return follower, alert.address

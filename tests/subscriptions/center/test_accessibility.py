@@ -14,13 +14,14 @@ from playwright.sync_api import Browser, Route
 from apps.followers.consent.record import Proof
 from apps.followers.consent.rhythm import Wishes, set_rhythm
 from apps.followers.devices import phone_codes
-from apps.followers.models import Follower
+from apps.followers.models import Export, Follower, PrivacyWish
 from apps.followers.people import address_claims, further_addresses
+from apps.followers.privacy import codes
 from apps.subscriptions.claims.mail import link
 from tests import looks
 from tests.followers.fields.world import make_field
 from tests.make import TESTER, make_follower, make_type
-from tests.subscriptions.center.test_looking import lost_path
+from tests.subscriptions.center.test_looking import copy_path, lost_path
 from tests.subscriptions.pages import fresh_path, preferences_path, unsubscribe_path, visit
 from tests.subscriptions.world import connect_browser, make_web_push
 
@@ -86,6 +87,8 @@ def answers(
         "busy and fresh": fresh_path(busy),
         "address": link(busy.address_claims.get()),
         "one type": unsubscribe_path(anna, news),
+        "own data": f"{preferences_path(busy)}privacy/",
+        "copy": copy_path(busy),
         "link": "/p/link/",
         "bad link": "/p/preferences/nothing/",
         "bad click": "/c/nothing/1",
@@ -99,6 +102,11 @@ def answers(
         "busy and wrong": client.post(preferences_path(busy), WRONG_HOURS),
         "no mailbox": client.get(f"{preferences_path(make_follower(name='Nobody'))}receipt/"),
     }
+    codes.ask(follower=busy, wish=PrivacyWish.ERASE, now=timezone.now())
+    pages["own data and a code"] = client.get(paths["own data"])
+    pages["own data and wrong"] = client.post(f"{paths['own data']}erase/", {"code": "1"})
+    Export.objects.update(state="ready")
+    pages["copy is ready"] = client.get(paths["copy"])
     lost = lost_path(anna)
     pages |= {"address lost": client.get(lost), "address back": client.post(lost)}
     return {name: (page.status_code, page.content.decode()) for name, page in pages.items()}

@@ -12,11 +12,14 @@ from django.utils import timezone
 from apps.followers.consent.record import Proof
 from apps.followers.models import Follower
 from apps.followers.people import address_claims, further_addresses
+from apps.followers.privacy.copies import ask_for_copy
 from apps.lib import tokens
+from apps.lib.actor import Actor, ActorKind
 from apps.notifications.accounts import edit
 from apps.notifications.models import ProviderAccount
 from apps.subscriptions import new_way, urls
 from apps.subscriptions.claims.mail import link
+from apps.subscriptions.privacy.copy import PURPOSE
 from tests.make import TESTER, make_type
 from tests.subscriptions.pages import everything_stored, preferences_path, visit
 from tests.subscriptions.reading.world import delivery_to, make_letter, make_public, view_path
@@ -60,6 +63,7 @@ def paths_of(follower: Follower) -> list[str]:
         "preferences": tokens.make("preferences", {"f": str(follower.uid)}),
         "unsubscribe": tokens.make("unsubscribe", {"f": str(follower.uid), "t": "news"}),
         "sms": str(make_sms_account().uid),
+        "copy": copy_path(follower).split("/")[3],
         "join": make_form().key,
         "address": link(claim).rstrip("/").rpartition("/")[2],
         "confirm": tokens.make("confirm", {"f": str(follower.uid)}),
@@ -78,6 +82,13 @@ def paths_of(follower: Follower) -> list[str]:
             continue
         paths.append(reverse(f"subscriptions:{pattern.name}", args=args))
     return paths
+
+
+def copy_path(follower: Follower) -> str:
+    """Where somebody's copy of their data waits."""
+    by = Actor(ActorKind.FOLLOWER, str(follower.uid))
+    copy = ask_for_copy(follower=follower, by=by, now=timezone.now())
+    return f"/p/copy/{tokens.make(PURPOSE, str(copy.uid))}/"
 
 
 def lost_path(follower: Follower) -> str:
