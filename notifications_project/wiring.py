@@ -72,6 +72,8 @@ SCHEDULES = {
     "domains to examine": ("apps.notifications.accounts.doctor.announce_due", 600),
     "slowed domains": ("apps.notifications.limits.domains.forget_recovered", 60),
     "uses to forget": ("apps.notifications.decide.caps.forget_old", 10),
+    "events of providers": ("apps.notifications.sending.heard.store.announce_due", 2),
+    "bounce mailbox": ("apps.notifications.sending.heard.mailbox.announce_due", 10),
     "expired leases": ("apps.notifications.sending.recover.expired_leases", 5),
     "idle devices": ("apps.followers.devices.push_devices.forget_idle", 60),
     "phone numbers to forget": ("apps.followers.devices.phone_codes.forget_old", 600),
@@ -112,6 +114,7 @@ MOVED_TASKS = {
 ENCRYPTED = {
     "provider accounts": ("notifications.ProviderAccount", "settings", ()),
     "waiting DKIM keys": ("notifications.WaitingKey", "key", ()),
+    "bounce mailbox": ("notifications.BounceMailbox", "settings", ()),
     "addresses": ("followers.Address", "details", ("secret", "old_secret")),  # of webhooks
     "answers of the API": ("api.IdempotentCall", "answer", ()),
     "exports": ("followers.ExportChunk", "body", ()),
@@ -154,6 +157,8 @@ SEARCHED = {
     "followers.ImportProblem": "apps.followers.privacy.search.clear_problem",
     "followers.Shipment": ["error"],
     "followers.Suppression": ["note"],
+    "notifications.BounceMailbox": ["error"],
+    "notifications.HeardEvent": ["told"],
     "notifications.ProviderAccount": ["last_error", "trouble"],
     "notifications.SlowDomain": ["said"],
     "api.IdempotentCall": "apps.api.idempotency.clear",

@@ -84,6 +84,8 @@ SENTENCE_WORDS: dict[str, str | Promise] = {
     Kind.RESTORE_ANSWERED: _("Database restore answered"),
     Kind.SECRET_KEY_ACCEPTED: _("Site secret key accepted"),
     Kind.FIELD_KEYS_ROTATED: _("Field keys rotated"),
+    Kind.BOUNCE_MAILBOX_CHANGED: _("Bounce mailbox changed"),
+    Kind.BOUNCE_RULE_CHANGED: _("Bounce rule changed"),
     Kind.DOMAIN_LIMIT_CHANGED: _("Domain limit changed"),
     Kind.NOTIFICATION_CREATED: _("Notification created"),
     Kind.NOTIFICATION_RESCHEDULED: _("Notification rescheduled"),
@@ -129,6 +131,8 @@ SENTENCE_WORDS: dict[str, str | Promise] = {
 NOUN_WORDS: dict[str, str | Promise] = {
     "address": pgettext_lazy("subject", "address"),
     "api_key": pgettext_lazy("subject", "API key"),
+    "bounce_mailbox": pgettext_lazy("subject", "bounce mailbox"),
+    "bounce_rule": pgettext_lazy("subject", "bounce rule"),
     "campaign": pgettext_lazy("subject", "campaign"),
     "cap": pgettext_lazy("subject", "cap"),
     "custom_field": pgettext_lazy("subject", "custom field"),

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern
 
-from apps.dashboard.administer import api_keys, auth, channels, doctor, staff
+from apps.dashboard.administer import api_keys, auth, bounce_mailbox, channels, doctor, staff
 from apps.dashboard.audience import (
     data_copies,
     erase,
@@ -67,6 +67,7 @@ urlpatterns: list[URLPattern] = [
     *audit.urlpatterns,
     *channels.urlpatterns,
     *doctor.urlpatterns,
+    *bounce_mailbox.urlpatterns,
     *staff.urlpatterns,
     *api_keys.urlpatterns,
 ]

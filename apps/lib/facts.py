@@ -112,6 +112,8 @@ class Kind(StrEnum):
     FIELD_KEYS_ROTATED = (
         "field_keys.rotated"  # what is encrypted was written anew with the first key
     )
+    BOUNCE_MAILBOX_CHANGED = "bounce_mailbox.changed"
+    BOUNCE_RULE_CHANGED = "bounce_rule.changed"  # how many soft bounces stop an address
     DOMAIN_LIMIT_CHANGED = "domain_limit.changed"  # how fast a receiving domain is written to
     NOTIFICATION_CREATED = "notification.created"
     NOTIFICATION_RESCHEDULED = "notification.rescheduled"  # `send_at` before and after

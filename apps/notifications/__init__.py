@@ -15,8 +15,7 @@
 7. `sending` again: the answer decides where the row goes: sent, failed, waiting for another try,
    or in doubt. What it says of an address or an account is told there.
 8. `digests`: what was held for a follower's hour goes out together, as a message of its own.
-9. `sending.provider_reports`, `sending.returned_mail`, `engagement`: reports, mails that come
-   back, opens and clicks come in later.
+9. `sending.heard`, `engagement`: reports, mails that come back, opens and clicks come in later.
 
 Beside the way: `control` pauses, cancels and retracts; `safety` holds a send by itself; `replay`
 sends again what was not delivered; `preview` and `forecast` look before anything is stored;

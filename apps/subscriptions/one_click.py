@@ -5,10 +5,10 @@ from django.utils import timezone, translation
 from django.views.decorators.http import require_http_methods
 
 from apps.followers.consent.matrix import words_of
+from apps.followers.consent.opt_out import is_out, opt_out
 from apps.followers.models import Follower
 from apps.notifications.messages.links import managing_token
 from apps.subscriptions.center import choices
-from apps.subscriptions.opt_out import is_out, opt_out
 from apps.subscriptions.public import (
     PublicLink,
     email_of,

@@ -19,9 +19,10 @@ from django.views.decorators.http import require_POST
 
 from apps.accounts.models import AuditEntry
 from apps.channels.contract import BadSettings, Result
+from apps.channels.https.posted import Forged, Posted
 from apps.channels.messages import SmsMessage
 from apps.channels.registry import provider
-from apps.channels.sms.answers import Forged, Posted, Report, SmsReply, Word, word_of
+from apps.channels.sms.answers import Report, SmsReply, Word, word_of
 from apps.channels.sms.session import Sms
 from apps.followers.addresses import BadAddress
 from apps.followers.consent import suppression, tombstones
@@ -31,7 +32,7 @@ from apps.lib.facts import Kind, Subject, tell
 from apps.lib.ids import uuid7
 from apps.notifications.accounts.routing import settings_of
 from apps.notifications.models import ProviderAccount
-from apps.notifications.sending import provider_reports
+from apps.notifications.sending.heard import provider_reports
 from apps.subscriptions.public import UNREADABLE
 
 log = logging.getLogger("carillon.answers")

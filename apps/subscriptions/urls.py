@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.subscriptions import ask_link, one_click, sms_answers
+from apps.subscriptions import ask_link, one_click, provider_events, sms_answers
 from apps.subscriptions.center import browsers, email, phone, preferences
 from apps.subscriptions.claims import pages as claims
 from apps.subscriptions.claims import way_back
@@ -57,6 +57,7 @@ _pages = [
     path("address/<str:token>/again/", claims.again, name="address-again"),
     path("confirm/<str:token>/", confirm.page, name="confirm"),
     path("confirm/<str:token>/again/", confirm.again, name="confirm-again"),
+    path("events/<str:token>/", provider_events.posted, name="provider-events"),
     path("sms/<uuid:account>/", sms_answers.answered, name="sms-answers"),
 ]
 # Without the slash at the end, too: a redirect would lose what was posted (RFC 8058 wants none).

@@ -168,6 +168,7 @@ def test_whoever_encrypts_is_known_here() -> None:
     writers = {
         "apps/notifications/accounts/dkim_keys.py",
         "apps/notifications/accounts/edit.py",
+        "apps/notifications/sending/heard/mailbox.py",
         "apps/channels/https/webhook.py",
         "apps/api/idempotency.py",
         "apps/followers/consent/tombstones.py",

@@ -10,7 +10,7 @@ from django.utils import timezone
 from apps.channels.sms.answers import Report
 from apps.notifications.accounts.edit import create_account
 from apps.notifications.models import Delivery, DeliveryEvent
-from apps.notifications.sending import provider_reports
+from apps.notifications.sending.heard import provider_reports
 from tests.fake_sms import FakeSms
 from tests.make import TESTER, make_follower
 from tests.notifications.world import drain, stands, tell

@@ -15,7 +15,8 @@ from django.utils import timezone
 from twilio.request_validator import RequestValidator
 
 from apps.accounts.models import AuditEntry
-from apps.channels.sms.answers import Forged, Posted, SmsReply, Word, word_of
+from apps.channels.https.posted import Forged, Posted
+from apps.channels.sms.answers import SmsReply, Word, word_of
 from apps.channels.sms.twilio import Twilio
 from apps.followers.consent import suppression
 from apps.followers.models import Address, Follower, Suppression

@@ -10,6 +10,7 @@ from anymail.message import AnymailMessage
 from django.utils.translation import gettext_noop as _
 
 from apps.channels.contract import Outcome, Result, Setting
+from apps.channels.esp.listeners import BrevoHearing
 from apps.channels.esp.session import Esp, EspSession, settings_of_esp
 from apps.channels.messages import Mail
 
@@ -63,6 +64,7 @@ class Brevo(Esp):
     label = "Brevo"
     most = 1000
     session = BrevoSession
+    hearing = BrevoHearing()
     settings = settings_of_esp(
         Setting(
             "api_key",
@@ -71,6 +73,7 @@ class Brevo(Esp):
             required=True,
             help=_("One for the API, not for SMTP."),
         ),
+        hearing=hearing,
         most=most,
         url="https://api.brevo.com/v3/",
     )

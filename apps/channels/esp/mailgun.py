@@ -10,6 +10,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 from apps.channels.contract import BadSettings, Outcome, Result, Setting
+from apps.channels.esp.listeners import MailgunHearing
 from apps.channels.esp.merge import Syntax
 from apps.channels.esp.session import Esp, EspSession, settings_of_esp
 from apps.channels.messages import Mail
@@ -45,9 +46,11 @@ class Mailgun(Esp):
     label = "Mailgun"
     most = 1000
     session = MailgunSession
+    hearing = MailgunHearing()
     settings = settings_of_esp(
         Setting("api_key", _("API key"), kind="secret", required=True),
         Setting("domain", _("Sending domain"), help=_("Empty = the domain of the From address")),
+        hearing=hearing,
         most=most,
         url="https://api.mailgun.net/v3/",
     )

@@ -9,6 +9,7 @@ from anymail.message import AnymailMessage
 from django.utils.translation import gettext_noop as _
 
 from apps.channels.contract import Outcome, Remedy, Result, Setting
+from apps.channels.esp.listeners import PostmarkHearing
 from apps.channels.esp.session import Esp, EspSession, settings_of_esp
 from apps.channels.messages import Mail
 
@@ -119,6 +120,7 @@ class Postmark(Esp):
     label = "Postmark"
     most = 500
     session = PostmarkSession
+    hearing = PostmarkHearing()
     settings = settings_of_esp(
         Setting("server_token", _("Server token"), kind="secret", required=True),
         Setting(
@@ -127,6 +129,7 @@ class Postmark(Esp):
             default="outbound",
             help=_("Newsletters must go through a stream for broadcasts, for example “broadcast”."),
         ),
+        hearing=hearing,
         most=most,
         url="https://api.postmarkapp.com/",
     )

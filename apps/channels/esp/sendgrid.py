@@ -15,6 +15,7 @@ from anymail.message import AnymailMessage
 from django.utils.translation import gettext_noop as _
 
 from apps.channels.contract import Outcome, Result, Setting
+from apps.channels.esp.listeners import SendGridHearing
 from apps.channels.esp.merge import Syntax
 from apps.channels.esp.session import Esp, EspSession, settings_of_esp
 from apps.channels.messages import Mail
@@ -56,6 +57,7 @@ class SendGrid(Esp):
     label = "SendGrid"
     most = 1000
     session = SendGridSession
+    hearing = SendGridHearing()
     settings = settings_of_esp(
         Setting(
             "api_key",
@@ -64,6 +66,7 @@ class SendGrid(Esp):
             required=True,
             help=_("It needs the permission Mail Send."),
         ),
+        hearing=hearing,
         most=most,
         url="https://api.sendgrid.com/v3/",
     )

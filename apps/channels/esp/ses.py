@@ -19,6 +19,7 @@ from django.utils.translation import gettext_noop as _
 from apps.channels.contract import BadSettings, Outcome, Result, Setting
 from apps.channels.esp.merge import Syntax
 from apps.channels.esp.session import Esp, EspSession, settings_of_esp
+from apps.channels.esp.sns import SesHearing
 from apps.channels.https.wire import Body
 from apps.channels.mail.mime import as_bytes, envelope
 from apps.channels.messages import Mail
@@ -213,6 +214,7 @@ class AmazonSes(Esp):
     label = "Amazon SES"
     most = 50
     session = SesSession
+    hearing = SesHearing()
     settings = settings_of_esp(
         Setting("region", _("Region"), default="eu-west-1", required=True),
         Setting("access_key", _("Access key id"), help=_("Empty = the role of this machine")),
@@ -226,6 +228,7 @@ class AmazonSes(Esp):
             ),
         ),
         Setting("configuration_set", _("Configuration set")),
+        hearing=hearing,
         most=most,
         url="",
     )

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_noop as _
 
 from apps.channels.contract import Flow, Outcome, Provider, Result, Session, Setting
 from apps.channels.esp import merge
+from apps.channels.esp.hearing import Hearing
 from apps.channels.https.caller import Caller, check, words_of
 from apps.channels.https.wire import Body, Wire
 from apps.channels.mail.mime import BadHeader, as_bytes, envelope, needs_smtputf8
@@ -36,6 +37,7 @@ class Esp(Provider):
     channel = "email"
     most: ClassVar[int]  # messages that one call may carry
     session: ClassVar["type[EspSession]"]
+    hearing: ClassVar[Hearing]  # how it tells what became of mails
 
     @classmethod
     def open(cls, settings: Mapping[str, Any]) -> "EspSession":
@@ -48,11 +50,12 @@ class Esp(Provider):
         return int(settings.get("connections") or CONNECTIONS)
 
 
-def settings_of_esp(*own: Setting, most: int, url: str) -> tuple[Setting, ...]:
+def settings_of_esp(*own: Setting, hearing: Hearing, most: int, url: str) -> tuple[Setting, ...]:
     """The ESP's own settings and those that all have."""
     return (
         *own,
         *FROM,
+        *hearing.settings,
         Setting(
             "api_url", _("API base URL"), default=url, help=_("Another one for another region.")
         ),

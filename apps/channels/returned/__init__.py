@@ -5,5 +5,5 @@
 3. `free_text`: bounces in words, by flufl.bounce and rules of our own.
 4. `verdict`: what was said of an address: whose fault it is, and whether nobody will ever have it.
 
-Door: `reading`. All of it is pure.
+Doors: `reading`, which is pure, and `imap`: the mailbox from which they are fetched.
 """

@@ -21,6 +21,7 @@ class Says(StrEnum):
     AUTO_REPLY = "auto_reply"  # a program answered for a person
     ARRIVED = "arrived"  # a receipt that somebody got it
     REPORT = "report"  # a receiver tells how mail from a domain fares
+    OPT_OUT = "opt_out"  # somebody wrote to the address by which one leaves
     NOTHING = "nothing"  # a mail as people write them
 
 

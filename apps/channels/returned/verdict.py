@@ -12,7 +12,7 @@ from typing import NamedTuple
 from apps.channels.blame import Stage, Whose, whose_fault
 
 
-class Verdict(NamedTuple):
+class BounceVerdict(NamedTuple):
     """What a report means for an address."""
 
     whose: Whose
@@ -53,7 +53,8 @@ _NO_MAILBOX = _words(
     r"|mail drop)\W{1,9}(\S{1,80}\s{1,9}){0,8}\W{0,2}"
     r"(unknown|(not|n't) (be )?found|does ?n[o']t exist|not exist|is invalid|not recognized"
     r"|not listed"
-    r"|not known|no longer (here|exist|valid|available|in use|with|active|on server)|undefined"
+    r"|not known|no longer (here|exist|valid|available|in use|with|active|on server|accept)"
+    r"|undefined"
     r"|discontinued|moved)",
     r"(user|recipient|mailbox) not (local|in)|not? (a )?(such|valid|known) (user|mailbox"
     r"|recipient)",
@@ -61,6 +62,8 @@ _NO_MAILBOX = _words(
     r"|at)",
     r"does ?n[o']t have an? \S{1,80} account|can't find .{0,40}(user|recipient|account)",
     r"(not|n't) (listed|found) in|has no mailbox|no (user|recipient|one|body) (by|with|of|here)",
+    # what RFC 5321 has for 550, and large providers say of whoever is not there
+    r"action not taken:? mailbox unavailable",
     r"no local mailbox|no longer (works?|employed)|address (changed|has changed)|has moved",
     r"ein solcher .{0,30}existiert nicht|(empf\wnger|adresse|konto|postfach).{0,60}(unbekannt|"
     r"existiert nicht|nicht gefunden)|(destinataire|adresse|compte).{0,60}(inconnu|n'existe pas)",
@@ -118,6 +121,7 @@ _NETWORK = _words(
     r"(local )?(delivery|mailbox) (agent|failed|error)|command (died|failed|output)|segmentation",
     r"did not accept our requests|(message|envelope) expired|dns query|network error"
     r"|aborted after|not reachable",
+    r"gr[ae]y-?list",
     r"mail system .{0,20}(full|problem)|name service error|dns (error|lookup|fail|server)",
 )
 _AFTER_DATA = _words(
@@ -137,7 +141,7 @@ _ADDRESS = re.compile(
 )
 
 
-def verdict(said: str, *, status: str = "", refused: bool = True) -> Verdict:
+def verdict(said: str, *, status: str = "", refused: bool = True) -> BounceVerdict:
     """Judge what a report says of an address: its words in one line, and its own status.
 
     `refused`: the report calls it a failure, so that a code of neither class is for good.
@@ -147,20 +151,32 @@ def verdict(said: str, *, status: str = "", refused: bool = True) -> Verdict:
     words = _ADDRESS.sub("", said)
     permanent = _permanent(said, code, status, refused=refused)
     if _NOBODY_BY_VENDOR.search(words):
-        return Verdict(Whose.RECIPIENT, permanent, code)
+        return BounceVerdict(Whose.RECIPIENT, permanent, code)
     if _FULL.search(words):
-        return Verdict(Whose.RECIPIENT, False, code)
+        return BounceVerdict(Whose.RECIPIENT, False, code)
     if not _SENDER.search(words):
         detail = code.partition(".")[2]
         nowhere = code.startswith("5") and detail == "4.4"
         if nowhere or (_NO_DOMAIN.search(words) and not _TRY_AGAIN.search(words)):
-            return Verdict(Whose.RECIPIENT, refused, code)
+            return BounceVerdict(Whose.RECIPIENT, refused, code)
         if _NO_MAILBOX.search(words) and not _THERE.search(words):
-            return Verdict(Whose.RECIPIENT, permanent and _gone(words, code), code)
+            return BounceVerdict(Whose.RECIPIENT, permanent and _gone(words, code), code)
     whose = _whose(words, said, code)
     if whose is not Whose.RECIPIENT:
-        return Verdict(whose, False, code)
-    return Verdict(whose, permanent and _gone(words, code), code)
+        return BounceVerdict(whose, False, code)
+    return BounceVerdict(whose, permanent and _gone(words, code), code)
+
+
+def may_pass(said: str) -> bool:
+    """Whether words tell of something that is not for good, or not about the mailbox: a full one,
+    a block list, a code of 4xx. For whoever calls a bounce hard by a table of their own.
+    """
+    said = " ".join(said.split())
+    words = _ADDRESS.sub("", said)
+    if _NOBODY_BY_VENDOR.search(words):
+        return False
+    code = _code(said, "")
+    return code.startswith("4") or bool(_FULL.search(words) or _THERE.search(words))
 
 
 def _whose(words: str, said: str, code: str) -> Whose:

@@ -7,30 +7,14 @@ import datetime as dt
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
 from apps.channels.contract import Remedy
+from apps.channels.https.posted import Forged
 
 FRESH = dt.timedelta(minutes=5)  # an older signature may be somebody's copy
-
-
-class Forged(PermissionError):
-    """Nothing proves that the provider sent this; the text says what is missing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Posted:
-    """A request of a provider.
-
-    `url` as the provider knows it, `headers` in any case, `body` to the byte.
-    """
-
-    url: str
-    headers: Mapping[str, str]
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +52,16 @@ class Report:
         if self.arrived:
             return f"{self.name}:delivered"
         return f"{self.name}:failed"
+
+    @property
+    def weight(self) -> int:
+        """How much it tells, of 4: a lighter report changes nothing that a heavier one said.
+
+        A phone that has the text has it.
+        """
+        if self.arrived:
+            return 4
+        return 1
 
 
 def report(

@@ -17,9 +17,10 @@ from django.utils.translation import gettext_noop as _
 
 from apps.channels.contract import BadSettings, Outcome, Provider, Remedy, Result, Session, Setting
 from apps.channels.https.caller import GATEWAY_LOST_THE_ANSWER, Caller, check, json_object
+from apps.channels.https.posted import Posted
 from apps.channels.https.wire import Body, Wire
 from apps.channels.messages import SmsMessage, VoiceMessage
-from apps.channels.sms.answers import Posted, Report, SmsReply
+from apps.channels.sms.answers import Report, SmsReply
 
 CONNECTIONS = 2
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")

@@ -9,9 +9,9 @@ from django.utils.translation import gettext_noop as _
 
 from apps.channels.contract import Result, Setting
 from apps.channels.https.caller import json_object
+from apps.channels.https.posted import Posted
 from apps.channels.messages import SmsMessage
 from apps.channels.sms.answers import (
-    Posted,
     Report,
     SmsReply,
     check_age,

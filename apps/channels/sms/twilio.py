@@ -10,8 +10,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 from apps.channels.contract import BadSettings, Remedy, Result, Setting
+from apps.channels.https.posted import Forged, Posted
 from apps.channels.messages import SmsMessage
-from apps.channels.sms.answers import Forged, Posted, Report, SmsReply, check_hmac, number, report
+from apps.channels.sms.answers import Report, SmsReply, check_hmac, number, report
 from apps.channels.sms.session import (
     SENDER,
     Call,

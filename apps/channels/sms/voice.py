@@ -11,8 +11,9 @@ from xml.sax.saxutils import escape, quoteattr
 from django.utils.translation import gettext_noop as _
 
 from apps.channels.contract import Remedy, Result, Setting
+from apps.channels.https.posted import Posted
 from apps.channels.messages import VoiceMessage
-from apps.channels.sms.answers import Posted, Report, report
+from apps.channels.sms.answers import Report, report
 from apps.channels.sms.session import Call, PhoneSession, Sms, Unsendable, settings_of_sms
 from apps.channels.sms.twilio import CODES, SHARED_KEY, as_twilio, delivery_in, signed_form
 

@@ -10,10 +10,9 @@ from django.utils.translation import gettext_noop as _
 
 from apps.channels.contract import Remedy, Result, Setting
 from apps.channels.https.caller import json_object
+from apps.channels.https.posted import Forged, Posted
 from apps.channels.messages import SmsMessage
 from apps.channels.sms.answers import (
-    Forged,
-    Posted,
     Report,
     SmsReply,
     check_age,

@@ -17,6 +17,8 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.accounts.actors import staff_actor, user_of
 from apps.accounts.permissions import Capability, requires
 from apps.channels.contract import Provider, Result
+from apps.channels.esp.session import Esp
+from apps.channels.esp.told import heard_words
 from apps.channels.registry import UnknownProvider, provider, providers
 from apps.dashboard.administer.channel_forms import (
     WHERE,
@@ -198,6 +200,11 @@ def _standing(
     answers_url = ""
     if account.channel in (Channel.SMS, Channel.VOICE):
         answers_url = links.reports_url(account.uid)
+    events_url = ""
+    paste = ""
+    if issubclass(kind, Esp):
+        events_url = links.events_url(account.uid, password=kind.hearing.password)
+        paste = _(kind.hearing.paste)
     cap = grant.daily_cap(account, today=today)
     used = grant.used_today(account, today=today)
     return {
@@ -209,6 +216,9 @@ def _standing(
         "try_form": _try_form(request, account),
         "shown": kind.shown(settings),
         "answers_url": answers_url,
+        "events_url": events_url,
+        "paste": paste,
+        "heard": heard_words(account.heard_what),
     }
 
 

@@ -2,6 +2,7 @@
 and letting one go again.
 """
 
+from dataclasses import asdict
 from typing import Any
 
 from django import forms
@@ -16,10 +17,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, requires
+from apps.dashboard.shell.edit_page import edit_page
 from apps.dashboard.shell.paging import beside, page_of
 from apps.followers.addresses import BadAddress
 from apps.followers.consent.suppression import release, suppress
 from apps.followers.models import Address, Channel, Suppression, SuppressionReason
+from apps.notifications.limits import soft_bounces
 
 
 class AddForm(forms.Form):
@@ -43,6 +46,42 @@ class ReleaseForm(forms.Form):
         label=_("Why may we write to this address again?"),
         widget=forms.Textarea({"rows": 2}),
     )
+
+
+class BounceRuleForm(forms.Form):
+    enabled = forms.BooleanField(
+        required=False,
+        label=_("Stop addresses to which mail comes back again and again"),
+        help_text=_(
+            "For example because the mailbox is full. One that does not exist is stopped at once,"
+            " also without this."
+        ),
+    )
+    bounces = forms.IntegerField(min_value=1, label=_("Mails that came back"))
+    days = forms.IntegerField(min_value=1, label=_("On so many different days, at least"))
+    within_days = forms.IntegerField(
+        min_value=1,
+        label=_("Within so many days"),
+        help_text=_("A mail that arrives begins the count again."),
+    )
+
+
+@requires(Capability.ADMINISTER)
+def bounce_rule(request: HttpRequest) -> HttpResponse:
+    """Show the rule for soft bounces, or change it."""
+    form = BounceRuleForm(request.POST or None, initial=asdict(soft_bounces.rule()))
+
+    def save() -> soft_bounces.BounceRuleValues:
+        values = soft_bounces.BounceRuleValues(**form.cleaned_data)
+        by = staff_actor(request)
+        return soft_bounces.change_rule(values=values, by=by, now=timezone.now())
+
+    def done(_saved: soft_bounces.BounceRuleValues) -> HttpResponse:
+        messages.success(request, gettext("The rule was saved. It holds from the next bounce on."))
+        return redirect("dashboard:suppressions")
+
+    page = "dashboard/audience/suppressions/bounce_rule.html"
+    return edit_page(request, form, page, {}, save=save, done=done)
 
 
 @requires(Capability.VIEW)
@@ -131,6 +170,7 @@ def _release_page(request: HttpRequest, row: Suppression, form: Any) -> HttpResp
 urlpatterns = [
     path("suppressions/", index, name="suppressions"),
     path("suppressions/add/", add, name="suppression-add"),
+    path("suppressions/rule/", bounce_rule, name="bounce-rule"),
     path("suppressions/<int:pk>/release/", ask_release, name="suppression-release"),
     path("suppressions/<int:pk>/released/", let_go, name="suppression-let-go"),
 ]

@@ -22,6 +22,8 @@ CODE_WORDS: dict[str, str | Promise] = {
     "phone_confirmed": pgettext_lazy("code", "phone confirmed"),
     # where it was said
     "preference_center": pgettext_lazy("code", "preference center"),
+    "provider": pgettext_lazy("code", "the provider"),
+    "mail": pgettext_lazy("code", "an email"),
     "one_click": pgettext_lazy("code", "one click"),
     "sign_up": pgettext_lazy("code", "sign up"),
     "staff": pgettext_lazy("code", "staff"),

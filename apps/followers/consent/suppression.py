@@ -10,6 +10,7 @@ from apps.followers.addresses import normalise
 from apps.followers.consent import tombstones
 from apps.followers.consent.record import Proof
 from apps.followers.models import (
+    GUESSED,
     Address,
     AddressState,
     ConsentRecord,
@@ -42,12 +43,12 @@ def suppress(
         "note": note[:300],
         "created_at": now,
     }
-    bounced = said["reason"] == SuppressionReason.HARD_BOUNCE
+    bounced = said["reason"] in GUESSED
     with transaction.atomic():
         # locked, so that who releases it at this moment has done so before it is looked at
         rows = Suppression.objects.select_for_update()
         suppression, created = rows.get_or_create(channel=channel, key=key, defaults=said)
-        if outweighed := suppression.reason == SuppressionReason.HARD_BOUNCE and not bounced:
+        if outweighed := suppression.reason in GUESSED and not bounced:
             for name, value in said.items():
                 setattr(suppression, name, value)
             suppression.save()
@@ -67,7 +68,7 @@ def suppress_many(
     now: dt.datetime,
 ) -> int:
     """Do what `suppress` does for many keys of addresses, set-wise; returns how many are new."""
-    bounced = reason == SuppressionReason.HARD_BOUNCE
+    bounced = reason in GUESSED
     wanted = dict.fromkeys(keys)
     with transaction.atomic():
         rows = Suppression.objects.filter(channel=channel, key__in=wanted).order_by("pk")
@@ -75,7 +76,7 @@ def suppress_many(
         told = []
         for key in wanted:
             row = known.get(key)
-            if row and (bounced or row.reason != SuppressionReason.HARD_BOUNCE):
+            if row and (bounced or row.reason not in GUESSED):
                 continue
             if row is None:
                 row = Suppression(channel=channel, key=key)
@@ -171,7 +172,7 @@ def _listed(channel: str, keys: Sequence[str]) -> dict[str, AddressState]:
     rows = Suppression.objects.filter(channel=channel, key__in=keys)
     states = {}
     for key, reason in rows.values_list("key", "reason"):
-        if reason == SuppressionReason.HARD_BOUNCE:
+        if reason in GUESSED:
             states[key] = AddressState.BOUNCED
         else:
             states[key] = AddressState.SUPPRESSED

@@ -11,10 +11,10 @@ from collections.abc import Collection, Iterable, Mapping
 from django.utils.translation import gettext
 
 from apps.followers.models import (
+    GUESSED,
     Erasure,
     Follower,
     Suppression,
-    SuppressionReason,
     Tombstone,
     TombstoneKey,
 )
@@ -50,7 +50,7 @@ def put(*, erasure: Erasure, follower: Follower, now: dt.datetime) -> None:
     for channel, key in named:
         rows = Suppression.objects.filter(channel=channel, key=key)
         # an address that bounced is a network's guess, and no word of the person's
-        found = rows.exclude(reason=SuppressionReason.HARD_BOUNCE).first()
+        found = rows.exclude(reason__in=GUESSED).first()
         words[channel, key] = ""
         if found:
             words[channel, key] = found.reason

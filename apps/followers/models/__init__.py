@@ -3,6 +3,7 @@
 from apps.followers.models.channels import EVERYWHERE, Channel, channel_of_address
 from apps.followers.models.claims import AddressClaim
 from apps.followers.models.consent import (
+    GUESSED,
     ChannelMute,
     ConsentRecord,
     DigestCadence,
@@ -53,6 +54,7 @@ from apps.followers.models.types import Category, DoubtPolicy, NotificationType
 
 __all__ = [
     "EVERYWHERE",
+    "GUESSED",
     "Address",
     "AddressClaim",
     "AddressState",

@@ -136,8 +136,13 @@ class ConsentRecord(models.Model):
 class SuppressionReason(models.TextChoices):
     MANUAL = "manual", _("Added by staff")
     HARD_BOUNCE = "hard_bounce", _("Address does not exist")
+    SOFT_BOUNCE = "soft_bounce", _("Mail came back again and again")
     COMPLAINT = "complaint", _("Marked as spam")
     STOP = "stop", _("Replied STOP")
+
+
+# what networks say of an address, and nobody's own word: that outweighs these
+GUESSED = (SuppressionReason.HARD_BOUNCE, SuppressionReason.SOFT_BOUNCE)
 
 
 class Suppression(models.Model):

@@ -15,6 +15,9 @@ from apps.notifications.messages.site import own_site
 
 _PURPOSE = "stamp"
 _RETURN = "return"
+_LEAVE = "leave"
+_EVENTS = "events"
+_KNOCK = "events-password"  # purpose of the password in an address for events
 _PAYLOAD = Struct(">16s16sII")  # delivery, follower, notification type, version
 
 
@@ -84,6 +87,21 @@ def read_return_name(name: str) -> UUID:
     return UUID(bytes=payload)
 
 
+def leave_name(delivery: UUID) -> str:
+    """A delivery's name in the address to which its reader writes to get no more of its kind: made
+    like that of its return address, and none of the two stands for the other.
+    """
+    return tokens.short(_LEAVE, delivery.bytes)
+
+
+def read_leave_name(name: str) -> UUID:
+    """The delivery that an address to leave by names. Raises BadToken."""
+    payload = tokens.read_short(_LEAVE, name)
+    if len(payload) != 16:
+        raise tokens.BadToken
+    return UUID(bytes=payload)
+
+
 def stamped_preferences_url(stamp: Stamp) -> str:
     """The follower's subscription center."""
     return own_site().preferences(stamp.managing)
@@ -122,6 +140,34 @@ def managing_token(follower: Follower) -> str:
 def reports_url(account: UUID) -> str:
     """The address to which a provider posts what phones answer and what became of messages."""
     return settings.SITE_URL + reverse("subscriptions:sms-answers", args=[account])
+
+
+def events_url(account: UUID, *, password: bool) -> str:
+    """The address to which an ESP posts what became of mails. `password`: with one in it, for an
+    ESP that signs nothing; addresses stand in logs, and what is before the @ does not.
+    """
+    token = tokens.short(_EVENTS, account.bytes)
+    url: str = settings.SITE_URL + reverse("subscriptions:provider-events", args=[token])
+    if password:
+        proof = tokens.short(_KNOCK, account.bytes)[len(account.hex) :]
+        url = url.replace("://", f"://carillon:{proof}@", 1)
+    return url
+
+
+def read_events_token(token: str) -> UUID:
+    """The account that an address for events names. Raises BadToken."""
+    payload = tokens.read_short(_EVENTS, token)
+    if len(payload) != 16:
+        raise tokens.BadToken
+    return UUID(bytes=payload)
+
+
+def knows_events_password(account: UUID, password: str) -> bool:
+    """Whether this is the password in the address of the account."""
+    try:
+        return tokens.read_short(_KNOCK, account.hex + password) == account.bytes
+    except tokens.BadToken:
+        return False
 
 
 def _undelivered(follower: Follower, kind: NotificationType | None) -> Stamp:

@@ -106,8 +106,12 @@ def message_of(
     sender = sender_of(account)
     domain = sender.domain
     return_path = ""
+    by_mail = ""
     if bounces := bounce_address_of(account):
         return_path = links.return_name(row.uid).join(bounces)
+        if leave:
+            by_mail = links.leave_name(row.uid).join(bounces)
+    group = str(notification.uid)
     return Mail(
         delivery=row.uid,
         message_id=f"<{row.uid.hex}@{domain}>",
@@ -118,7 +122,7 @@ def message_of(
         text=bodies[0],
         html=bodies[1],
         lines=as_lines,
-        headers=mail_headers(kind, domain=domain, group=str(notification.uid), unsubscribe=leave),
+        headers=mail_headers(kind, domain=domain, group=group, unsubscribe=leave, by_mail=by_mail),
         sent_at=now,
         return_path=return_path,
     )
@@ -180,11 +184,17 @@ def _short(
 
 
 def mail_headers(
-    notification_type: NotificationType, *, domain: str, group: str, unsubscribe: str
+    notification_type: NotificationType,
+    *,
+    domain: str,
+    group: str,
+    unsubscribe: str,
+    by_mail: str = "",
 ) -> dict[str, str]:
     """The headers mailbox providers ask for. `group`: what complaints are counted by.
 
-    List-Unsubscribe with List-Unsubscribe-Post (RFC 8058) on commercial mail only; List-Id (RFC
+    List-Unsubscribe with List-Unsubscribe-Post (RFC 8058) on commercial mail only, `by_mail` beside
+    it where what is written to that address comes to us; List-Id (RFC
     2919) names the message type; Auto-Submitted (RFC 3834) keeps vacation replies away, and
     X-Auto-Response-Suppress those of Exchange: not its bounces, which "All" would keep away too.
     """
@@ -196,6 +206,9 @@ def mail_headers(
     }
     if unsubscribe:
         headers["List-Unsubscribe"] = f"<{unsubscribe}>"
+        if by_mail:
+            both = f"<{unsubscribe}>, <mailto:{by_mail}?subject=unsubscribe>"
+            headers["List-Unsubscribe"] = both
         headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     if notification_type.category == Category.MARKETING:
         headers["Precedence"] = "bulk"

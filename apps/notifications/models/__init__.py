@@ -4,7 +4,7 @@
 2. `deliveries`: one message to one person on one channel, what happened to it, and the sums beside.
 3. `accounts`: the ways out. `limits`: what may leave through them, and what a follower may get.
 4. `engagement`: opens and clicks. `replays`: orders to send again what was not delivered.
-5. `generation`: how old this database is.
+5. `generation`: how old this database is. `mailboxes`: where bounces come by mail.
 
 Other rooms and apps import the names from here.
 """
@@ -12,6 +12,7 @@ Other rooms and apps import the names from here.
 from apps.notifications.models.accounts import (
     DomainReport,
     Examination,
+    HeardEvent,
     ProviderAccount,
     WaitingKey,
 )
@@ -29,7 +30,16 @@ from apps.notifications.models.engagement import (
     TallyKind,
 )
 from apps.notifications.models.generation import Generation
-from apps.notifications.models.limits import Cap, CapOutcome, DomainLimit, Pace, SlowDomain, Use
+from apps.notifications.models.limits import (
+    BounceRule,
+    Cap,
+    CapOutcome,
+    DomainLimit,
+    Pace,
+    SlowDomain,
+    Use,
+)
+from apps.notifications.models.mailboxes import BounceMailbox
 from apps.notifications.models.notifications import (
     LANES,
     Notification,
@@ -42,6 +52,8 @@ from apps.notifications.models.replays import Replay
 
 __all__ = [
     "LANES",
+    "BounceMailbox",
+    "BounceRule",
     "Cap",
     "CapOutcome",
     "Delivery",
@@ -55,6 +67,7 @@ __all__ = [
     "EventKind",
     "Examination",
     "Generation",
+    "HeardEvent",
     "Notification",
     "NotificationState",
     "Pace",

@@ -51,6 +51,9 @@ class ProviderAccount(models.Model):
     window_tries = models.PositiveIntegerField(default=0)
     window_faults = models.PositiveIntegerField(default=0)
     window_refusals = models.PositiveIntegerField(default=0)
+    # what its ESP told of a mail last (sending/heard); noted every ten seconds at most
+    heard_at = models.DateTimeField(null=True, blank=True)
+    heard_what = models.CharField(max_length=20, blank=True)
     # web push (key_refusals.py): when a service last took our key,
     # and the followers for whom it was refused since
     key_taken_at = models.DateTimeField(null=True, blank=True)
@@ -126,3 +129,25 @@ class DomainReport(models.Model):
         ]
         # what the doctor's page shows of a domain, and what is old
         indexes = [models.Index(fields=["domain", "-end"], name="domain_report_latest")]
+
+
+class HeardEvent(models.Model):
+    """What an ESP told of a mail and nobody has booked yet: a request leaves its events here, and
+    is answered. Booked ones are gone; one that is early waits for its hand-over.
+    """
+
+    account = models.ForeignKey(ProviderAccount, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=200)  # of the event, equal for each copy
+    told = models.JSONField()  # apps.channels.esp.told.MailEvent
+    received_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account", "name"], name="heard_event_once")]
+        indexes = [
+            # whoever books the next one
+            models.Index(fields=["due_at", "id"], name="heard_event_due")
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -154,6 +154,8 @@ class EventKind(models.TextChoices):
     FAILED = "failed", _("Refused")
     DELIVERED = "delivered", _("The provider reported that it arrived")
     UNDELIVERED = "undelivered", _("The provider reported that it could not deliver it")
+    COMPLAINED = "complained", _("The reader marked it as spam")
+    UNSUBSCRIBED = "unsubscribed", _("The reader unsubscribed by it")
     IN_DOUBT = "in_doubt", _("Handed over perhaps: no answer came")
     CRASHED = "crashed", _("The sender died while preparing it")
     RETRIED = "retried", _("Sent back into the queue")

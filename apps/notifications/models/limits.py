@@ -1,7 +1,7 @@
 """Limits: caps per person, paces of accounts and domains, and what is used up of each."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from apps.followers.models import Follower
@@ -49,6 +49,34 @@ class Cap(models.Model):
     @property
     def fact_subject(self) -> Subject:
         return Subject("cap", str(self.uid), self.name)
+
+
+class BounceRule(models.Model):
+    """When mails that come back for reasons that may pass stop an address: one row at most, without
+    one the defaults hold.
+    """
+
+    enabled = models.BooleanField(default=True)
+    bounces = models.PositiveSmallIntegerField(default=5)
+    days = models.PositiveSmallIntegerField(default=3)  # on which they came, at least
+    within_days = models.PositiveSmallIntegerField(default=30)
+    only = models.BooleanField(default=True, unique=True, editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(bounces__gte=2, days__gte=1, within_days__gte=F("days")),
+                name="bounce_rule_can_be_met",
+            ),
+            models.CheckConstraint(condition=Q(only=True), name="bounce_rule_is_one"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.bounces} on {self.days} days of {self.within_days}"
+
+    @property
+    def fact_subject(self) -> Subject:
+        return Subject("bounce_rule", "1", "")
 
 
 class Use(models.Model):

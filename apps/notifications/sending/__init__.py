@@ -10,9 +10,8 @@
 6. `outcomes`: what the answers mean, booked for many rows at once; `remedies` tells the address,
    `key_refusals` finds out whose fault a refused key is.
 7. `recover`: reads the journal of a dead sender and books what it knew.
-8. `provider_reports`: what providers report later, in any order; `returned_mail`: bounces and
-   complaints that come back as mails.
+8. `heard`: what providers report later, in any order, and mails that come back.
 
-Doors: `sender` (tasks and schedules), `recover` (a schedule), `provider_reports`, `returned_mail`,
+Doors: `sender` (tasks and schedules), `recover` (a schedule), those of `heard`,
 and `judge` for digests. Everything else is private to the room.
 """

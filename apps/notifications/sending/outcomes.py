@@ -13,7 +13,7 @@ from typing import Any, Literal
 from django.db import connection, transaction
 
 from apps.channels.contract import Outcome, Result
-from apps.followers.models import Category, DoubtPolicy
+from apps.followers.models import Category, Channel, DoubtPolicy
 from apps.lib import steady_clock
 from apps.lib.actor import SYSTEM
 from apps.lib.facts import Kind, tell
@@ -23,6 +23,7 @@ from apps.notifications.accounts import slow_domains
 from apps.notifications.books import tallies
 from apps.notifications.books.transitions import doubted_among
 from apps.notifications.decide import fallback
+from apps.notifications.limits import soft_bounces
 from apps.notifications.messages.row import Ended, Row
 from apps.notifications.models import (
     Delivery,
@@ -58,6 +59,7 @@ GIVE_UP_MARKETING_AFTER = dt.timedelta(hours=72)
 
 
 # what is tried again for so long
+GAVE_UP = "gave_up"  # the reason of what was tried until its time was over
 _COME_BACK = (Result.TRANSIENT, Result.ACCOUNT, Result.BLOCKED)
 
 
@@ -136,7 +138,7 @@ def decide(outcome: Outcome, attempt: Attempt, *, now: dt.datetime) -> Next:
             wait = wait or retry_delay(attempt.attempts, shortest=shortest_retry(outcome))
             due = now + dt.timedelta(seconds=wait)
             if due > _last_try(attempt):
-                return Next(DeliveryStatus.FAILED, "gave_up", now, EventKind.FAILED)
+                return Next(DeliveryStatus.FAILED, GAVE_UP, now, EventKind.FAILED)
             tries = int(outcome.charged)
             return Next(DeliveryStatus.PENDING, reason, due, EventKind.DEFERRED, tries)
 
@@ -163,7 +165,7 @@ def _after_account_fault(outcome: Outcome, attempt: Attempt, now: dt.datetime) -
         wait = max(wait, min(LONGEST_ACCOUNT_RETRY, later))
     over = now - attempt.since >= GIVE_UP_MARKETING_AFTER
     if over and attempt.attempts >= ACCOUNT_TRIES:
-        return Next(DeliveryStatus.FAILED, "gave_up", now, EventKind.FAILED)
+        return Next(DeliveryStatus.FAILED, GAVE_UP, now, EventKind.FAILED)
     due = now + dt.timedelta(seconds=wait)
     return Next(DeliveryStatus.PENDING, attempt.reason, due, EventKind.DEFERRED)
 
@@ -267,6 +269,7 @@ def _decided(owner: str, results: Sequence[Ended], now: dt.datetime) -> Counter[
     rows = []
     events = []
     failed = []
+    tired = []
     for row, outcome in results:
         notification = row.notification
         attempt = Attempt(
@@ -294,6 +297,8 @@ def _decided(owner: str, results: Sequence[Ended], now: dt.datetime) -> Counter[
             events.append(DeliveryEvent(delivery_id=row.pk, at=now, kind=step.event, detail=detail))
         if step.status in (DeliveryStatus.FAILED, DeliveryStatus.IN_DOUBT):
             _tell_of_end(row, step, outcome, now)
+        if step.reason == GAVE_UP and row.channel == Channel.EMAIL:
+            tired.append((row.address, outcome.detail))
         if step.status == DeliveryStatus.FAILED and notification.fallback:
             failed.append(row.pk)
     _update(rows)
@@ -301,6 +306,8 @@ def _decided(owner: str, results: Sequence[Ended], now: dt.datetime) -> Counter[
     fallback.advance(deliveries=failed, now=now)
     refusals = ((row.channel, row.address, outcome) for row, outcome in results)
     remedies.apply(refusals, now=now)
+    for address, said in sorted(tired):
+        soft_bounces.count(address=address, said=said, now=now)
     return tallies.moved(before, after)
 
 

@@ -11,8 +11,15 @@ from apps.followers.addresses import BadAddress, normalise
 from apps.followers.consent import suppression
 from apps.followers.devices import push_devices
 from apps.followers.devices.webhook_calls import CallResult, heard
-from apps.followers.models import Channel, Suppression, SuppressionReason, channel_of_address
+from apps.followers.models import (
+    GUESSED,
+    Channel,
+    Suppression,
+    SuppressionReason,
+    channel_of_address,
+)
 from apps.lib.actor import SYSTEM
+from apps.notifications.limits import soft_bounces
 
 _REASONS = {Remedy.BOUNCED: SuppressionReason.HARD_BOUNCE, Remedy.STOPPED: SuppressionReason.STOP}
 
@@ -44,6 +51,8 @@ def apply(refusals: Iterable[tuple[str, str, Outcome]], *, now: dt.datetime) -> 
             except BadAddress:
                 # no rule of ours would let the address in now; then nothing goes there either
                 continue
+        elif channel == Channel.EMAIL:
+            soft_bounces.count(address=address, said=outcome.detail, now=now)
 
 
 def refute(*, channel: str, address: str, said_at: dt.datetime, now: dt.datetime) -> None:
@@ -54,9 +63,7 @@ def refute(*, channel: str, address: str, said_at: dt.datetime, now: dt.datetime
     and so does a STOP: it is somebody's word, and no network's arrival takes that back.
     """
     place = channel_of_address(channel)
-    rows = Suppression.objects.filter(
-        channel=place, reason=SuppressionReason.HARD_BOUNCE, created_at=said_at
-    )
+    rows = Suppression.objects.filter(channel=place, reason__in=GUESSED, created_at=said_at)
     with suppress(BadAddress):  # then it was never put there
         if entry := rows.filter(key=normalise(place, address)[1]).first():
             suppression.release(

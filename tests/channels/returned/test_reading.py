@@ -3,7 +3,7 @@
 import pytest
 
 from apps.channels.returned.reading import Reading, Says, read
-from tests.channels.returned import letters
+from tests.channels.returned import letters, servers
 
 
 def _in_short(found: Reading) -> str:
@@ -123,3 +123,15 @@ def test_a_report_that_is_made_to_keep_us_busy_is_read_like_others(name: str, sa
     lines += [f"{name}: {said}", "Action: failed", "Status: 5.1.1", ""]
     found = read("\n".join(lines).encode())
     assert found.says in (Says.BOUNCE, Says.NOTHING)
+
+
+@pytest.mark.parametrize("name", servers.SERVERS)
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
+def test_servers_that_the_rules_were_not_made_on_are_understood(name: str, line_end: str) -> None:
+    raw, expected = servers.SERVERS[name]
+    found = read(raw.replace(b"\n", line_end.encode()))
+    assert (found.says, _in_short(found), found.of[0].recipient) == (
+        Says.BOUNCE,
+        expected,
+        letters.ANNA,
+    )

@@ -16,6 +16,7 @@ from apps.followers.privacy.copies import ask_for_copy
 from apps.lib import tokens
 from apps.lib.actor import Actor, ActorKind
 from apps.notifications.accounts import edit
+from apps.notifications.messages import links
 from apps.notifications.models import ProviderAccount
 from apps.subscriptions import new_way, urls
 from apps.subscriptions.claims.mail import link
@@ -51,6 +52,14 @@ def make_sms_account() -> ProviderAccount:
     )
 
 
+def make_esp_events_token() -> str:
+    values = {"server_token": "secret", "from_address": "news@example.com"}
+    account = edit.create_account(
+        name="Post", provider_key="postmark", settings=values, by=TESTER, now=timezone.now()
+    )
+    return links.events_url(account.uid, password=False).rstrip("/").rpartition("/")[2]
+
+
 def paths_of(follower: Follower) -> list[str]:
     """Every public address, filled in for the follower; a new one without a rule here fails."""
     make_letter(make_type("letters"), [follower])
@@ -64,6 +73,7 @@ def paths_of(follower: Follower) -> list[str]:
         "unsubscribe": tokens.make("unsubscribe", {"f": str(follower.uid), "t": "news"}),
         "sms": str(make_sms_account().uid),
         "copy": copy_path(follower).split("/")[3],
+        "events": make_esp_events_token(),
         "join": make_form().key,
         "address": link(claim).rstrip("/").rpartition("/")[2],
         "confirm": tokens.make("confirm", {"f": str(follower.uid)}),

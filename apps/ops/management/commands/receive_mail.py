@@ -10,8 +10,8 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from apps.channels.returned.mail_parts import MOST_BYTES
-from apps.notifications.sending.provider_reports import TooEarly
-from apps.notifications.sending.returned_mail import ForgedReturn, receive
+from apps.notifications.sending.heard.provider_reports import TooEarly
+from apps.notifications.sending.heard.returned_mail import ForgedReturn, receive
 
 
 class Command(BaseCommand):

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -12,12 +13,16 @@ from django.utils import timezone
 from apps.channels.contract import BadSettings
 from apps.channels.mail.sender import bounce_address_of
 from apps.channels.returned.reading import Says
-from apps.followers.models import Address, Suppression
+from apps.followers.consent import suppression
+from apps.followers.consent.acts import set_preferences
+from apps.followers.consent.opt_out import is_out
+from apps.followers.consent.record import Proof
+from apps.followers.models import Address, ConsentRecord, Follower, Suppression
 from apps.notifications.models import Delivery, DeliveryEvent, Notification
-from apps.notifications.sending.provider_reports import TooEarly
-from apps.notifications.sending.returned_mail import Received, receive
+from apps.notifications.sending.heard.provider_reports import TooEarly
+from apps.notifications.sending.heard.returned_mail import ForgedReturn, Received, receive
 from tests.channels.returned import letters
-from tests.make import make_follower, make_type
+from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import drain, make_accounts, make_version, stands, tell
 from tests.receiver import Receiver
 
@@ -99,7 +104,7 @@ def test_a_complaint_is_matched_by_the_copy_that_comes_with_it(sent: Sent) -> No
         [("anna@example.org", "complaint")],
     )
     assert not came(report).changed
-    assert stands(sent.notification) == {"sent": 1}
+    assert stands(sent.notification) == {"delivered": 1}  # who complains has it
 
 
 def test_a_bounce_that_went_to_another_mailbox_is_matched_by_its_copy(sent: Sent) -> None:
@@ -154,3 +159,57 @@ def test_an_address_for_bounces_that_can_carry_no_name_is_refused(address: str) 
 def test_without_an_address_for_bounces_the_sender_gets_them() -> None:
     settings: dict[str, Any] = {"bounce_address": ""}
     assert bounce_address_of(settings) is None
+
+
+def leaving(sent: Sent) -> str:
+    """The address to leave by, as the mail says it."""
+    found = re.search(r"<mailto:([^?>]+)\?subject=unsubscribe>", sent.raw)
+    assert found
+    return found.group(1)
+
+
+WISH = b"From: Anna <anna@example.org>\nMessage-ID: <%d@example.org>\nSubject: unsubscribe\n\n\n"
+
+
+def test_a_mail_to_the_address_to_leave_by_opts_out_of_its_type_once(sent: Sent) -> None:
+    to = leaving(sent)
+    local, _, domain = to.partition("@")
+    assert (len(local) <= 64, domain, to != sent.to) == (True, "news.example.com", True)
+    assert "/p/unsubscribe/" in sent.raw
+    assert [came(WISH % 1, to.upper()).changed for _ in range(3)] == [True, False, False]
+    anna = Follower.objects.get()
+    assert (is_out(anna, "news"), anna.subscribed) == (True, True)
+    record = ConsentRecord.objects.filter(follower=anna).latest("pk")
+    assert (record.source, record.actor_kind) == ("mail", "follower")
+    set_preferences(
+        follower=anna,
+        cells={("news", "email"): True},
+        mutes={},
+        proof=Proof("preference_center", TESTER, timezone.now()),
+    )
+    assert not came(WISH % 1, to).changed  # the copy of an old wish
+    assert not is_out(Follower.objects.get(), "news")
+    assert came(WISH % 2, to).changed
+    assert is_out(Follower.objects.get(), "news")
+
+
+@pytest.mark.parametrize("raw", [HARD, letters.LATE, *letters.AUTO_REPLIES])
+def test_what_a_program_writes_to_that_address_is_nobodys_wish(sent: Sent, raw: bytes) -> None:
+    assert not came(raw, leaving(sent)).changed
+    assert (is_out(Follower.objects.get(), "news"), listed()) == (False, [])
+
+
+def test_the_two_addresses_of_a_mail_are_not_each_other(sent: Sent) -> None:
+    assert not came(WISH % 1, sent.to).changed
+    changed = leaving(sent).replace("+", "+0")[:-1]
+    with pytest.raises(ForgedReturn):
+        came(WISH % 1, re.sub(r"[0-9a-f](?=@)", lambda m: "01"[m[0] == "0"], leaving(sent)))
+    assert not came(WISH % 1, changed).changed
+    assert not is_out(Follower.objects.get(), "news")
+
+
+def test_a_copy_of_a_complaint_undoes_no_release(sent: Sent) -> None:
+    assert came(letters.COMPLAINT, sent.to).changed
+    suppression.release(suppression=Suppression.objects.get(), by=TESTER, now=timezone.now())
+    assert not came(letters.COMPLAINT, sent.to).changed
+    assert listed() == []

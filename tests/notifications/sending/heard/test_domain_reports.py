@@ -14,7 +14,7 @@ from apps.channels.returned.reading import Says
 from apps.notifications.accounts.domain_reports import heard
 from apps.notifications.accounts.edit import create_account
 from apps.notifications.models import DomainReport, ProviderAccount
-from apps.notifications.sending.returned_mail import receive
+from apps.notifications.sending.heard.returned_mail import receive
 from tests.channels.doctor.test_reports import TLS, mailed, report, row
 from tests.dashboard.pages import as_role
 from tests.make import TESTER
