@@ -13,13 +13,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
+from django.apps import apps
 from django.core.management import ManagementUtility
 from django.db import connections
 from django.urls import get_resolver
 from setproctitle import setproctitle
 
 from apps.channels.registry import providers
-from apps.lib.processes.gc_tuning import settle
+from apps.lib.processes.before_fork import prepare_to_fork
 from apps.lib.processes.parent import end_with_parent
 from apps.notifications.sending import sender  # noqa: F401  # loaded before forks, as below
 
@@ -64,11 +65,13 @@ def load() -> None:
     """Load, before the forks, what they need later.
 
     A mail's links need the addresses of all pages, and those 320 modules: each sender took 0.7 s to
-    load them while its first mail waited.
+    load them while its first mail waited. What the ORM finds out about models when it is first
+    asked, each fork would have for itself.
     """
     providers()
     get_resolver().reverse_dict  # noqa: B018  # asked for what it loads
-    settle()
+    for model in apps.get_models():
+        model._meta.get_fields()
 
 
 def fork(
@@ -85,6 +88,7 @@ def fork(
     the database: two processes can't share one.
     """
     connections.close_all()
+    prepare_to_fork()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     parent = os.getpid()

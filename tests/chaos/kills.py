@@ -144,7 +144,7 @@ def _kill_along(world: World, run: Run, people: int, number: int, done: list[Kil
 
 
 def helpers(world: World, findings: Findings, asked: Namespace) -> None:
-    """One at a time: monitor, pusher, an idle worker of the lane that sends, and its main process;
+    """One at a time: courier, an idle worker of the lane that sends, and its main process;
     each must be made good.
     """
     make_crowd(asked.messages)
@@ -156,7 +156,7 @@ def helpers(world: World, findings: Findings, asked: Namespace) -> None:
     world.until(
         lambda: all(sign.alive for sign in signs(now=timezone.now())), "all lanes live", within=60
     )
-    for each in ("monitor", "pusher", "main", "idle worker"):
+    for each in ("courier", "main", "idle worker"):
         began = time.time()
         if each != "idle worker":
             first = world.send(world.make_campaign(f"During {each}", kind))

@@ -15,8 +15,7 @@ KINDS = (
     "supervisor",
     "tick",
     "main",
-    "monitor",
-    "pusher",
+    "courier",
     "idle worker",
     "busy worker",
 )
@@ -50,7 +49,7 @@ def kind_of(process: psutil.Process) -> str:
         return "supervisor"
     if "manage.py tick" in words:
         return "tick"
-    for ending, kind in ((" monitor", "monitor"), (" pusher", "pusher"), (" idle", "idle worker")):
+    for ending, kind in ((" courier", "courier"), (" idle", "idle worker")):
         if words.endswith(ending):
             return kind
     if " processing " in words:

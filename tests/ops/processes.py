@@ -108,7 +108,7 @@ def family(pid: int) -> list[psutil.Process]:
 
 
 def titled(word: str, group: int) -> list[int]:
-    """Pids of the descendants of `group` whose title ends with `word` (idle, monitor, pusher)."""
+    """Pids of the descendants of `group` whose title ends with `word` (idle, courier)."""
     found = []
     for process in family(group):
         try:

@@ -309,14 +309,14 @@ def comes_through(lane: Lane) -> bool:
 
 
 @pytest.mark.slow
-def test_lanes_work_again_after_a_monitor_an_idle_worker_a_main_and_the_tick_were_killed(
+def test_lanes_work_again_after_a_courier_an_idle_worker_a_main_and_the_tick_were_killed(
     transactional_db: None, tmp_path: Path
 ) -> None:
     with program(tmp_path, *SHORT) as supervisor:
         all_work(supervisor.pid)
         first = mains(tmp_path)
         victims = {
-            "critical": until(lambda: titled("monitor", first["critical"]), "it has a monitor"),
+            "critical": until(lambda: titled("courier", first["critical"]), "it has a courier"),
             # a canary may be at work in it just now
             "transactional": until(lambda: titled("idle", first["transactional"]), "it is idle"),
             "bulk": [first["bulk"]],

@@ -7,16 +7,21 @@ import multiprocessing
 import os
 import select
 import signal
+import threading
 import uuid
 from collections.abc import Callable
 from typing import Any, cast
 
+import django_q.monitor
+import django_q.pusher
 import psutil
 from django.conf import settings
 from django_q.cluster import Sentinel
 from django_q.conf import Conf
 from django_q.signals import post_execute, pre_execute
+from setproctitle import setproctitle
 
+from apps.lib.processes.before_fork import prepare_to_fork
 from apps.lib.processes.parent import end_with_parent
 from apps.lib.processes.slow_statements import now_asks
 from apps.lib.queue.lanes import Lane
@@ -47,6 +52,57 @@ class _Stop:
         return bool(readable)
 
 
+class _Guard(Sentinel):  # type: ignore[misc]  # django-q2 has no types
+    """A guard of a lane as django-q2 has it, but for its pusher and its monitor: each a process
+    there, they are threads of one below, the courier.
+    """
+
+    def spawn_monitor(self) -> Any:
+        """Start the courier."""
+        # a new one: who was killed may have held the lock of the last
+        self.pushed = multiprocessing.Event()
+        return self.spawn_process(
+            _carry, self.task_queue, self.result_queue, self.event_out, self.pushed, self.broker
+        )
+
+    def spawn_pusher(self) -> "_Pusher":
+        """Give the courier's other half, which `spawn_monitor` has started."""
+        return _Pusher(self)
+
+
+class _Pusher:
+    """The half of a courier that takes calls out of the queue, as the guard asks for it."""
+
+    def __init__(self, guard: _Guard) -> None:
+        self._guard = guard
+
+    @property
+    def pid(self) -> int:
+        pid: int = self._guard.monitor.pid
+        return pid
+
+    def is_alive(self) -> bool:
+        return self._guard.monitor.is_alive() and not self._guard.pushed.is_set()
+
+
+def _carry(tasks: Any, results: Any, ended: Any, pushed: Any, broker: Any) -> None:
+    """Take calls to the workers and their results back, until nothing more is pushed and the last
+    result is recorded.
+    """
+
+    def push() -> None:
+        django_q.pusher.pusher(tasks, ended, broker)
+        if not ended.is_set():  # it has said why; the guard starts both halves again
+            os._exit(1)
+        pushed.set()
+
+    for half in (django_q.pusher, django_q.monitor):
+        half.setproctitle = None  # each would give the process its own
+    setproctitle(f"qcluster {multiprocessing.current_process().name} courier")
+    threading.Thread(target=push).start()
+    django_q.monitor.monitor(results, broker)
+
+
 def run(lane: Lane) -> None:
     """Work through the lane until SIGTERM, which one that works on a task ends first.
 
@@ -71,9 +127,10 @@ def run(lane: Lane) -> None:
     pre_execute.connect(_name_task, dispatch_uid="carillon-name-task")
     stop = _Stop()
     started = multiprocessing.Event()
-    sentinel = Sentinel(stop, started, uuid.uuid4(), start=False)
+    guard = _Guard(stop, started, uuid.uuid4(), start=False)
     signal.signal(signal.SIGTERM, stop.heard)
-    sentinel.start()
+    prepare_to_fork()
+    guard.start()
 
 
 def _end_with(parent: int) -> None:
@@ -91,7 +148,7 @@ def after_each_task(listener: Callable[[str, str], None]) -> None:
     """Call `listener` in the lane's process whenever a task ran, was recorded and left the queue;
     with its dotted path, and with what it failed of ("" if it did not).
 
-    That is the whole way through pusher, worker and monitor:
+    That is the whole way through courier and worker, and back:
     a lane in which one of them hangs stays silent.
     """
 

@@ -13,6 +13,7 @@ from apps.ops.mailbox.server import serve
 
 
 class Command(BaseCommand):
+    requires_system_checks = []  # it takes mails into a folder; what they look at it never loads
     help = (
         "The development mailbox: an SMTP server on 127.0.0.1 whose mails are read under /mailbox/."
     )
