@@ -28,6 +28,7 @@ ROWS = (
     "idle",
     "planning",
     "lanes",
+    "kills",
     "notify",
     "overload",
     "build",

@@ -25,7 +25,7 @@ class Sizes:
     slow_seconds: float  # on the slow line
     long: int  # recipients of the campaign whose memory is watched
     planned: int
-    draining: int  # recipients of the campaign that codes overtake
+    draining: int  # recipients of a campaign that codes overtake, or that is killed
     codes: int
     micro: int  # mails of a microbenchmark
     calling: float  # seconds of calls to the API
@@ -105,6 +105,7 @@ class Bench:
             "memory": self.long,
             "planning": sizes.planned,
             "lanes": sizes.draining,
+            "kills": sizes.draining,
         }
         people = max([sizes.campaign, sizes.beside, *(need.get(name, 0) for name in rows)])
         tags = {

@@ -80,16 +80,13 @@ def slow_line(to: int, folder: Path, *, round_trip: float) -> Iterator[int]:
 
 
 @contextmanager
-def receiver(folder: Path) -> Iterator[tuple[Server, Path]]:
-    """A receiver that writes down when mails to …@code.example.net were complete;
-    the file says `address time`.
+def receiver(folder: Path, *, domain: str = "") -> Iterator[tuple[Server, Path]]:
+    """A receiver that writes down when mails to addresses in the domain (all, without one) were
+    complete; the file says `address time`.
     """
     port = free_port()
-    times = folder / "codes.txt"
+    times = folder / "received.txt"
     times.unlink(missing_ok=True)
-    with running(
-        python("-m", "bench.receiver", str(port), str(times)),
-        log=folder / "receiver.log",
-        port=port,
-    ) as run:
+    command = python("-m", "bench.receiver", str(port), str(times), domain)
+    with running(command, log=folder / "receiver.log", port=port) as run:
         yield Server(port, run), times

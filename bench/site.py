@@ -68,7 +68,10 @@ def worker(folder: Path) -> Iterator[Program]:
     from apps.ops.models import LaneHeartbeat
 
     with running(python("manage.py", "worker"), log=folder / "worker.log", within=40) as program:
-        alive = LaneHeartbeat.objects.filter(beat_at__isnull=False)
+        # one that was killed may have left its own
+        alive = LaneHeartbeat.objects.filter(
+            beat_at__isnull=False, supervisor__endswith=f":{program.pid}"
+        )
         wait_for(
             lambda: alive.count() == len(heartbeat.GROUPS),
             "the worker's lanes",

@@ -2,10 +2,7 @@
 
 import time
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
-
-from bench import site
+from bench import site, yardsticks
 from bench.bench import Bench, Cost, grown
 from bench.processes import shared_memory
 from bench.report import Row, at_most
@@ -13,7 +10,6 @@ from bench.report import Row, at_most
 SETTLED = 15.0  # seconds after the start: imports, first canaries
 WATCHED = 30.0  # seconds
 USUAL = 0.0012  # seconds that a core takes for an RSA-2048 signature, where the bar was set
-SIGNATURES = 200
 
 
 def measure(bench: Bench) -> Row:
@@ -29,7 +25,7 @@ def measure(bench: Bench) -> Row:
         cost = grown(before, bench.cost(app=worker.pid))
         seconds = time.monotonic() - began
         megabytes = shared_memory(worker.pid)
-    signature = _signature()
+    signature = yardsticks.rsa_2048()
     here = _share(cost, seconds)
     return Row(
         [
@@ -51,12 +47,3 @@ def measure(bench: Bench) -> Row:
 
 def _share(cost: Cost, seconds: float) -> float:
     return (cost.app + cost.database) / seconds * 100
-
-
-def _signature() -> float:
-    """Seconds of CPU of an RSA-2048 signature."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    began = time.process_time()
-    for number in range(SIGNATURES):
-        key.sign(b"%d" % number, padding.PKCS1v15(), hashes.SHA256())
-    return (time.process_time() - began) / SIGNATURES

@@ -29,6 +29,12 @@ def measure(bench: Bench) -> Row:
             at_most(
                 f"peak memory of any process, {recipients:,} recipients", peak, 200, unit=" MB"
             ),
+            at_most(
+                "peak memory of `manage.py worker`, all processes",
+                watched.together,
+                400,
+                unit=" MB",
+            ),
             Line(
                 "steepest growth of any process, per 100,000 mails",
                 f"{steepest:+.1f} MB",
@@ -39,6 +45,7 @@ def measure(bench: Bench) -> Row:
         [
             f"{len(watched.memory)} processes, looked at twice a second from “send” to the end,"
             f" planning included; the line leaves out the first {WARM:.0%} of the mails."
-            f" {len(slopes)} lived long enough for one."
+            f" {len(slopes)} lived long enough for one. Of all together, pages that they share"
+            " count once."
         ],
     )
