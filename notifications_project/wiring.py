@@ -67,6 +67,7 @@ SCHEDULES = {
     "notifications that overslept": ("apps.notifications.books.sleep.wake_overslept", 60),
     "leftovers to close": ("apps.notifications.control.close_leftovers", 2),
     "clicks that end chains": ("apps.notifications.engagement.store.tell_chains", 2),
+    "results to count": ("apps.analytics.results.breakdowns.announce_due", 20),
     "digests due": ("apps.notifications.digests.flush.announce_due", 3),
     "replays to go on": ("apps.notifications.replay.resume_replays", 10),
     "domains to examine": ("apps.notifications.accounts.doctor.announce_due", 600),
@@ -126,6 +127,7 @@ ENCRYPTED = {
 # Take away what an app has of somebody who is erased, in the transaction in which their rows go:
 # each is called with `person=` and `now=`, the audit log last, when it is known what was theirs.
 ERASES = [
+    "apps.analytics.erased.forget",  # before the books, which say what the person was sent
     "apps.notifications.books.erased.forget",
     "apps.inbox.erased.forget",
     "apps.accounts.erased.forget",

@@ -38,6 +38,21 @@ def tracked(html: str, numbers: Mapping[str, int]) -> str:
     return html[:at] + _PIXEL.format(settings.SITE_URL, TRACKING) + html[at:]
 
 
+def noted(html: str, notes: Mapping[str, str]) -> str:
+    """Put a note of HTML into each of these links, at its begin."""
+    done = []
+    last = 0
+    for tag in tags(html):
+        if tag.kind is not TokenKind.START or tag.name != "a":
+            continue
+        for attribute in tag.attributes:
+            url = attribute.value.strip()
+            if attribute.name == "href" and url in notes:
+                done += [html[last : tag.end], notes[url]]
+                last = tag.end
+    return "".join([*done, html[last:]])
+
+
 def target(version_id: int, number: int) -> str | None:
     """Find where a link of a published version leads."""
     return _targets(version_id).get(number)

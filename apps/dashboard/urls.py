@@ -28,6 +28,7 @@ from apps.dashboard.send import (
     events,
     notifications,
     recurring,
+    results,
     undelivered,
 )
 from apps.dashboard.shell import find_anything, handbook, home
@@ -59,6 +60,7 @@ urlpatterns: list[URLPattern] = [
     *notifications.urlpatterns,
     *deliveries.urlpatterns,
     *undelivered.urlpatterns,
+    *results.urlpatterns,
     *recurring.urlpatterns,
     *events.urlpatterns,
     *event_rules.urlpatterns,

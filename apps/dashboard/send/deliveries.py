@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, requires
 from apps.content.models import Link
+from apps.dashboard.send.narrowed import chips_of
 from apps.dashboard.shell.paging import beside, page_of
 from apps.followers.models import Channel, NotificationType
 from apps.followers.people.search import find
@@ -33,6 +34,7 @@ from apps.notifications.models import (
     TallyKind,
 )
 from apps.notifications.reports.balance import deliveries_behind, explain, narrow, where_tallied
+from apps.notifications.reports.became import Narrowing
 from apps.notifications.reports.trail import account_names, trail_of
 
 # A search that names more people than this is no search for a person; the page says so.
@@ -66,6 +68,8 @@ def index(request: HttpRequest) -> HttpResponse:
             on = channel
         rows = narrow(Delivery.objects.all(), known, reason, on)
         rows = where_tallied(rows, status=known, reason=reason, channel=on)
+    narrowing = Narrowing.read(request.GET)
+    rows = narrowing.narrowed(rows)
     if programs:  # what the page "Failed messages" counts together
         rows = rows.filter(notification__notification_type=programs).exclude(
             notification__source=Source.CAMPAIGN
@@ -87,7 +91,7 @@ def index(request: HttpRequest) -> HttpResponse:
     reason_explained = ""
     if reason:
         reason_explained = explain(reason)
-    chosen = (status, channel, reason, text, notification, programs)
+    chosen = (status, channel, reason, text, notification, programs, narrowing)
     context: dict[str, Any] = {
         "status": status,
         "channel": channel,
@@ -96,6 +100,8 @@ def index(request: HttpRequest) -> HttpResponse:
         "notification": notification,
         "programs": programs,
     }
+    context["narrowing"] = narrowing
+    context["chips"] = chips_of(narrowing, notification, request.GET)
     context["page"] = page
     context["statuses"] = STATUSES
     context["channels"] = Channel.choices

@@ -33,6 +33,7 @@ _SEND = (
     Item(_("Campaigns"), "dashboard:campaigns", "megaphone", key="c"),
     Item(_("Recurring"), "dashboard:recurring", "calendar-event"),
     Item(_("Notifications"), "dashboard:notifications", "bell", key="n"),
+    Item(_("Results"), "dashboard:results", "bar-chart", key="r"),
     Item(_("Message log"), "dashboard:deliveries", "send-check", key="d"),
     Item(_("Failed messages"), "dashboard:undelivered", "exclamation-octagon"),
     Item(_("Events"), "dashboard:events", "lightning"),

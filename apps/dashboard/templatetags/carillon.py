@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from django import template
 from django.conf import settings
 from django.contrib.staticfiles import finders
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
@@ -164,6 +165,17 @@ def querystring_of(**values: Any) -> str:
     """Write a query string from nothing, escaped: `?{% querystring_of tag=tag.slug %}`."""
     given = {name: value for name, value in values.items() if value not in ("", None)}
     return urlencode(given)
+
+
+@register.simple_tag
+def opens(number: int, address: str = "", **narrowing: Any) -> SafeString | str:
+    """Show how many deliveries, as a link to their list: its address, or what it is narrowed by."""
+    shown = written.grouped(number)
+    if not number or not (address or narrowing):
+        return shown
+    if narrowing:
+        address = f"{reverse('dashboard:deliveries')}?{querystring_of(**narrowing)}"
+    return format_html('<a href="{}">{}</a>', address, shown)
 
 
 @register.simple_tag

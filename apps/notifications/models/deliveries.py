@@ -177,6 +177,14 @@ class DeliveryEvent(models.Model):
 
     class Meta:
         ordering = ["id"]
+        indexes = [
+            # the few among the many that results count, and whose they are
+            models.Index(
+                fields=["kind", "delivery"],
+                condition=Q(kind__in=["complained", "unsubscribed"]),
+                name="delivery_event_told",
+            )
+        ]
 
 
 class Tally(models.Model):

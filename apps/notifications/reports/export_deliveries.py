@@ -13,6 +13,7 @@ from apps.lib.ids import row_with
 from apps.lib.refusals import NOT_FOUND
 from apps.notifications.models import Delivery, Notification
 from apps.notifications.reports.balance import narrow
+from apps.notifications.reports.became import NARROWINGS, Narrowing
 
 
 class Deliveries:
@@ -21,7 +22,7 @@ class Deliveries:
     label = _("Message log")
     needs = "send"
     scope = "notifications:read"
-    filters: Sequence[str] = ("notification", "status", "channel", "reason")
+    filters: Sequence[str] = ("notification", "status", "channel", "reason", *NARROWINGS)
     columns = (
         "id",
         "notification",
@@ -63,7 +64,7 @@ class Deliveries:
         if "notification" in asked:
             rows = rows.filter(notification=_notification(asked))
         parts = [asked.get(name, "") for name in ("status", "reason", "channel")]
-        return narrow(rows, *parts)
+        return Narrowing.read(asked).narrowed(narrow(rows, *parts))
 
 
 def _notification(asked: Mapping[str, Any]) -> Notification | None:

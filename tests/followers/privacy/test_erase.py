@@ -325,6 +325,7 @@ _GOES_WITH_THEM = "rows of the person's own go with them; those of others are th
 _STAFF = "words of staff for everybody; a name in it is meant to be read"
 _CODES = "codes, hashes and names of ours"
 _NOT_SEARCHED = {
+    "analytics.Breakdown": "goes with each who is erased of those it counts",
     "accounts.ApiKey": _CODES,
     "accounts.LedgerSeal": _CODES,
     "accounts.User": "staff have an account because they work here",
