@@ -20,7 +20,8 @@ from apps.campaigns.recurring import edit, occurrences
 from apps.campaigns.recurring.edit import RecurringValues
 from apps.dashboard.shell import menu
 from apps.followers.devices import webhooks
-from apps.followers.models import Follower, NotificationType
+from apps.followers.models import Export, Follower, NotificationType
+from apps.followers.privacy.copies import ask_for_copy
 from apps.notifications.accounts import dkim_keys, doctor
 from apps.notifications.engagement import store as engagement_store
 from apps.notifications.models import DomainReport, Examination, ProviderAccount, TypeTemplate
@@ -80,10 +81,16 @@ def pages(
         "follower": reverse("dashboard:follower", args=[anna.uid]),
         "forecast": reverse("dashboard:follower-forecast", args=[anna.uid])
         + "?type=news&channel=email",
+        "follower, all of them": reverse("dashboard:follower-copy", args=[anna.uid]),
+        "follower, merged": reverse("dashboard:follower-merge", args=[anna.uid])
+        + "?q=boris@example.com",
+        "follower, erased": reverse("dashboard:follower-erase", args=[anna.uid]),
         "delivery": reverse("dashboard:delivery", args=[mail.uid]),
         "sign-up form": reverse("dashboard:sign-up-form", args=[form.key]),
         "sign-up form, edited": reverse("dashboard:sign-up-form-edit", args=[form.key]),
     }
+    ready = ask_for_copy(follower=anna, by=TESTER, now=timezone.now())
+    Export.objects.filter(pk=ready.pk).update(state="ready")
     found["scheduled exports"] = reverse("dashboard:export-schedules")
     found["scheduled export, edited"] = reverse("dashboard:export-schedule-add")
     found["doctor"] = _doctor()
