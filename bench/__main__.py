@@ -34,6 +34,7 @@ ROWS = (
     "build",
     "books",
     "pages",
+    "imports",
 )
 
 

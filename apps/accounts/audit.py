@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from apps.accounts.models import AuditEntry
 from apps.lib.facts import Fact
-from apps.lib.sql.kept_insert import KeptInsert
+from apps.lib.sql.writing.kept_insert import KeptInsert
 
 _ENTRIES = KeptInsert(AuditEntry)
 

@@ -8,7 +8,9 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.lib.refusals import TOO_MUCH, Refused
 from apps.lib.wallclock import zone
@@ -25,6 +27,16 @@ _LANGUAGE = re.compile(
     r"[a-z]{2,3}(-[a-z]{4})?(-([a-z]{2}|\d{3}))?(-([a-z\d]{5,8}|\d[a-z\d]{3}))*", re.IGNORECASE
 )
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+_NAME = _("The name")
+_FIRST_NAME = _("The first name")
+_LAST_NAME = _("The last name")
+_EXTERNAL_ID = _("The external id")
+_TAG = _("The tag")
+_as_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+_UNFIT = {"Cc", "Cs"}  # control characters, and halves of characters
+_FEW = 20
+_SHORT = 100
+_FLAT = (str, int, float, type(None))  # what holds nothing further
 # invisible at the ends of a pasted cell: zero-width space and the byte order mark
 _INVISIBLE = "\u200b\ufeff"
 
@@ -37,15 +49,15 @@ def name(value: str) -> str:
     """One line; every kind of space (no-break spaces and line breaks,
     too) becomes one plain space.
     """
-    return _line("name", gettext("The name"), value)
+    return _line("name", _NAME, value)
 
 
 def first_name(value: str) -> str:
-    return _line("first_name", gettext("The first name"), value)
+    return _line("first_name", _FIRST_NAME, value)
 
 
 def last_name(value: str) -> str:
-    return _line("last_name", gettext("The last name"), value)
+    return _line("last_name", _LAST_NAME, value)
 
 
 def whole_name(first: str, last: str) -> str:
@@ -55,7 +67,7 @@ def whole_name(first: str, last: str) -> str:
 
 def external_id(value: str | None) -> str | None:
     """The id the caller's own system knows the person by; empty means none."""
-    return _line("external_id", gettext("The external id"), value or "") or None
+    return _line("external_id", _EXTERNAL_ID, value or "") or None
 
 
 def language(value: str) -> str:
@@ -92,12 +104,14 @@ def metadata(value: Any) -> dict[str, Any]:
     """A JSON object of at most 16 kB and METADATA_MAX_DEPTH levels:
     templates must be able to read it.
     """
+    if _is_plain(value):
+        return dict(value)
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         raise BadFollower(
             gettext('Metadata must be a JSON object, such as {"plan": "pro"}.'), field="metadata"
         )
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        text = _as_json(value)
         size = len(text.encode())
     except (TypeError, ValueError, RecursionError) as error:
         raise BadFollower(
@@ -123,8 +137,24 @@ def metadata(value: Any) -> dict[str, Any]:
     return dict(value)
 
 
+def _is_plain(value: Any) -> bool:
+    """Tell what needs no closer look: few short texts, of at most 16 kB in the longest letters."""
+    if type(value) is not dict or len(value) > _FEW:
+        return False
+    for key, each in value.items():
+        if type(key) is not str or type(each) is not str:
+            return False
+        if len(key) > _SHORT or len(each) > _SHORT:
+            return False
+        if not (key.isprintable() and each.isprintable()):
+            return False
+    return True
+
+
 def _is_deeper(value: Any, levels: int) -> bool:
     """Tell whether there are more levels than these; further down nobody looks."""
+    if isinstance(value, _FLAT):
+        return False
     if isinstance(value, Mapping):
         inner = list(value.values())
     elif isinstance(value, list | tuple):
@@ -143,7 +173,7 @@ def tag_names(values: Iterable[str]) -> list[str]:
     for value in values:
         if len(names) > MOST_TAGS:
             break
-        text = _line("tags", gettext("The tag"), value)
+        text = _line("tags", _TAG, value)
         if len(text) > TAG_MAX_CHARS:
             said = gettext("The tag {tag!r}… has {count} characters; {most} are allowed.")
             words = {"tag": text[:30], "count": len(text), "most": TAG_MAX_CHARS}
@@ -156,10 +186,10 @@ def tag_names(values: Iterable[str]) -> list[str]:
     return list(names.values())
 
 
-def _line(field: str, label: str, value: str) -> str:
+def _line(field: str, label: Promise, value: str) -> str:
     pieces = unicodedata.normalize("NFC", value).split()
     text = " ".join(pieces).strip(f"{_INVISIBLE} ")
-    if any(unicodedata.category(char) in {"Cc", "Cs"} for char in text):
+    if not text.isprintable() and any(unicodedata.category(each) in _UNFIT for each in text):
         said = gettext("{label} contains a control character. Remove it.")
         raise BadFollower(said.format(label=label), field=field)
     if len(text) > _TEXT_MAX_CHARS:

@@ -1,10 +1,10 @@
 from django.apps import AppConfig
 from django.db.backends.signals import connection_created
-from django.db.models import BigAutoField
+from django.db.models import BigAutoField, CharField
 
 from apps.lib.processes import slow_statements
 from apps.lib.sql import folding
-from apps.lib.sql.in_array import Among
+from apps.lib.sql.in_array import Among, AmongTexts
 from apps.lib.sql.letter_case import teach_sqlite
 from apps.lib.sql.quiet_connection import spare_questions
 
@@ -16,6 +16,7 @@ class LibConfig(AppConfig):
 
     def ready(self) -> None:
         BigAutoField.register_lookup(Among)
+        CharField.register_lookup(AmongTexts)
         spare_questions()
         connection_created.connect(slow_statements.watch, dispatch_uid="carillon-slow")
         connection_created.connect(folding.teach_sqlite, dispatch_uid="carillon-folding")

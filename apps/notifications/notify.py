@@ -23,8 +23,8 @@ from apps.lib.facts import Kind, tell
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.lib.refusals import NOT_FOUND, NOT_NOW, UNFIT, Refused
-from apps.lib.sql.kept_insert import KeptInsert
 from apps.lib.sql.prepared import gathering, run_gathered
+from apps.lib.sql.writing.kept_insert import KeptInsert
 from apps.notifications.decide.fallback import chain_of
 from apps.notifications.models import (
     Notification,

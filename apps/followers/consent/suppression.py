@@ -71,7 +71,7 @@ def suppress_many(
     bounced = reason in GUESSED
     wanted = dict.fromkeys(keys)
     with transaction.atomic():
-        rows = Suppression.objects.filter(channel=channel, key__in=wanted).order_by("pk")
+        rows = Suppression.objects.filter(channel=channel, key__among=wanted).order_by("pk")
         known = {row.key: row for row in rows.select_for_update()}
         told = []
         for key in wanted:
@@ -92,7 +92,7 @@ def suppress_many(
         Suppression.objects.bulk_update(outweighed, ["reason", "note", "created_at"])
         changed = [row.key for row in told]
         _stop(channel, changed, bounced=bounced)
-        stored = list(Suppression.objects.filter(channel=channel, key__in=changed))
+        stored = list(Suppression.objects.filter(channel=channel, key__among=changed))
         _tell_of(stored, Kind.ADDRESS_SUPPRESSED, "address_suppressed", by, now)
     return len(told)
 
@@ -101,7 +101,7 @@ def _stop(channel: str, keys: Iterable[str], *, bounced: bool) -> None:
     """Let the addresses follow the list."""
     # an unconfirmed one stays so: the list alone stops it, and a release must not confirm it
     stopped = Address.objects.filter(
-        channel=channel, key__in=keys, state__in=(AddressState.ACTIVE, AddressState.BOUNCED)
+        channel=channel, key__among=keys, state__in=(AddressState.ACTIVE, AddressState.BOUNCED)
     )
     state = AddressState.SUPPRESSED
     if bounced:
@@ -169,7 +169,7 @@ def states_once_stored(
 
 
 def _listed(channel: str, keys: Sequence[str]) -> dict[str, AddressState]:
-    rows = Suppression.objects.filter(channel=channel, key__in=keys)
+    rows = Suppression.objects.filter(channel=channel, key__among=keys)
     states = {}
     for key, reason in rows.values_list("key", "reason"):
         if reason in GUESSED:
@@ -194,7 +194,7 @@ def _tell_of(
     """
     channels = {row.channel for row in suppressions}
     keys = [row.key for row in suppressions]
-    addresses = Address.objects.filter(channel__in=channels, key__in=keys)
+    addresses = Address.objects.filter(channel__in=channels, key__among=keys)
     owners = {address.key: address.follower for address in addresses.select_related("follower")}
     proof = Proof(source=by.kind.value, by=by, now=now)
     facts = []

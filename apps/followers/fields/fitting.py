@@ -78,6 +78,7 @@ def fitted(
     if not new:
         return dict(said)
     known = fields.by_key
+    only_known = settings.CUSTOM_FIELDS_ONLY
     told = []
     fit = dict(said)
     for key, value in new.items():
@@ -85,7 +86,7 @@ def fitted(
         try:
             if field:
                 fit[key] = value_for(field, value)
-            elif settings.CUSTOM_FIELDS_ONLY and value is not None:
+            elif only_known and value is not None:
                 raise _unknown(key, fields)
         except BadFollower as error:
             told.append((key, error.sentence))

@@ -6,8 +6,8 @@
    says what each row would do, and why.
 3. `run.start` lets it run; `run.run` is the task. It works in slices of rows, each in one
    transaction that also keeps the place in the file.
-4. Each slice goes the way of the preview: `rows` reads a person from the cells, `plan` decides what
-   the person changes, `write` writes the decisions of the slice with a dozen statements.
+4. Each slice goes the way of the preview: `rows` reads a person from the cells, `judging` decides
+   what the person changes, `write` writes the decisions of the slice with a dozen statements.
 5. `problems_file` gives back what was refused or lost a cell, to be corrected and uploaded again.
 
 A line about somebody whom an earlier line of the same file spoke about is refused: of two lines

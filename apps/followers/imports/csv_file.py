@@ -99,7 +99,7 @@ class Shape:
     sheets: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CsvRow:
     """One row; `line` is the line of the file it begins on,
     `end` and `end_line` where the next one begins.

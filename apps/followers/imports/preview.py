@@ -12,7 +12,8 @@ from apps.followers.imports import status_words
 from apps.followers.imports.cells import original
 from apps.followers.imports.columns import CONSENT, KEYS
 from apps.followers.imports.csv_file import FEW, CsvRow
-from apps.followers.imports.plan import Action, Memory, RowDecision, decide_slice, judge_rows
+from apps.followers.imports.judging.decisions import Action, Memory, RowDecision
+from apps.followers.imports.judging.slices import decide_slice, judge_rows
 from apps.followers.imports.rows import Terms, sort_label
 from apps.followers.imports.status_words import SMS_OUT, Standing
 from apps.followers.imports.upload import AlreadyStarted, rows_left

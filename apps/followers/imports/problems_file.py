@@ -11,8 +11,9 @@ from django.utils.translation import gettext
 
 from apps.followers.imports.cells import inert
 from apps.followers.imports.csv_file import CsvRow
-from apps.followers.imports.plan import refusal_of
-from apps.followers.imports.rows import BadRow, Terms, read
+from apps.followers.imports.judging.decisions import refusal_of
+from apps.followers.imports.person import BadRow
+from apps.followers.imports.rows import Terms, read
 from apps.followers.models import Import, ImportProblem
 
 

@@ -11,8 +11,8 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
@@ -31,11 +31,19 @@ from apps.followers.imports.columns import (
 )
 from apps.followers.imports.csv_file import CsvRow
 from apps.followers.imports.options import WITHOUT_PLUS, Options
+from apps.followers.imports.person import (
+    NO_PROOF,
+    BadRow,
+    CellProblem,
+    ImportedPerson,
+    Place,
+    ProofThere,
+)
 from apps.followers.imports.status_words import OPTED_OUT, STATUS, Standing, standings
 from apps.followers.imports.words import language_names
 from apps.followers.imports.words.moments import moment
 from apps.followers.imports.words.systems import OBJECT
-from apps.followers.models import Channel, Import, NotificationType, SuppressionReason
+from apps.followers.models import Channel, Import, NotificationType
 from apps.followers.profile_fields import BadFollower
 from apps.lib.partial import merged
 from apps.lib.refusals import Refused
@@ -44,28 +52,8 @@ KEPT = 10_000  # characters of a cell in the file of problems
 _Value = TypeVar("_Value")
 # What stands between the signs of a list, and the sign behind it.
 _PART = re.compile(r"([^;,\n|<>]++)([;,\n|<>]?)")
+_APART = re.compile(r"[;,\n|<>]|^\s*$|mailto:", re.IGNORECASE)
 _MAILTO = re.compile(r"^mailto:([^?]*+).*", re.IGNORECASE | re.DOTALL)
-
-
-class CellProblem(NamedTuple):
-    """What is wrong with a cell or a row: the sort that is counted, the sentence about this, and
-    the cell, where it can be read as something else (`Options.values`).
-    """
-
-    sort: str
-    message: str
-    cell: str = ""
-
-
-class BadRow(Refused):
-    """A row that can't be taken; `problem` is how a preview counts it, `person` whom it is about,
-    where that and what its other cells say of consent could be read.
-    """
-
-    def __init__(self, sort: str, message: str, cell: str = "") -> None:
-        super().__init__(message, field="row")
-        self.problem = CellProblem(sort, message, cell)
-        self.person: ImportedPerson | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +65,16 @@ class Terms:
     options: Options
     uploaded_at: dt.datetime
     fields: KnownFields = field(default_factory=KnownFields)
+    # (place in the row, column, target) of each column that is used
+    used: Sequence[tuple[int, str, str]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        used = [
+            (place, column, self.mapping[column])
+            for place, column in enumerate(self.columns)
+            if column in self.mapping
+        ]
+        object.__setattr__(self, "used", used)
 
     @classmethod
     def of(
@@ -112,84 +110,15 @@ def _check_welcome(key: str) -> None:
         raise BadMapping(said.format(type=key))
 
 
-class Place(NamedTuple):
-    """An address in a row: the field it belongs to, how people write it, what is compared."""
-
-    field: str
-    value: str
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class ProofThere:
-    """What the other program keeps as proof of what somebody said."""
-
-    subscribed_ip: str | None = None
-    confirmed_at: dt.datetime | None = None
-    confirmed_ip: str | None = None
-    unsubscribed_at: dt.datetime | None = None
-    wording: str | None = None
-
-    def as_json(self, subscribed_at: dt.datetime | None) -> dict[str, str]:
-        """Give what is known, as a consent record keeps it."""
-        said = asdict(self) | {"subscribed_at": subscribed_at}
-        found = {}
-        for name, value in said.items():
-            if isinstance(value, dt.datetime):
-                found[name] = value.isoformat()
-            elif value:
-                found[name] = str(value)
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class ImportedPerson:
-    """What a row says, tidied; only what is not empty."""
-
-    line: int
-    keys: dict[str, str]  # of columns.KEYS: what is compared
-    places: dict[str, Place]  # the first "email" and the first "phone"
-    more: tuple[Place, ...]  # others in the same cells
-    values: dict[str, str]  # name and its parts, external_id, language, time_zone
-    tags: list[str]
-    standings: frozenset[Standing]  # what the columns about consent say
-    subscribed_at: dt.datetime | None
-    metadata: dict[str, Any]
-    proof: ProofThere = ProofThere()
-    name_is_weak: bool = False  # made of one part: a name that is known is not replaced by it
-    problems: tuple[CellProblem, ...] = ()
-
-    @property
-    def opted_out(self) -> bool:
-        return bool(self.standings & {Standing.OUT, Standing.COMPLAINED})
-
-    @property
-    def suppressions(self) -> dict[Place, SuppressionReason]:
-        """Tell which addresses of the row go to the suppression list, and why.
-
-        What came back or was complained about is mail; only a row without an email speaks of its
-        phone.
-        """
-        found: dict[Place, SuppressionReason] = {}
-        if Standing.NO_SMS in self.standings:
-            numbers = [place for place in self.all_places if place.field == "phone"]
-            found |= dict.fromkeys(numbers, SuppressionReason.MANUAL)
-        mails = [place for place in self.all_places if place.field == "email"]
-        about = mails or self.all_places
-        if Standing.COMPLAINED in self.standings:
-            found |= dict.fromkeys(about, SuppressionReason.COMPLAINT)
-        elif Standing.BOUNCED in self.standings:
-            found |= dict.fromkeys(about, SuppressionReason.HARD_BOUNCE)
-        return found
-
-    @property
-    def subscribes(self) -> bool:
-        """Tell whether somebody who is new becomes subscribed."""
-        return self.standings <= {Standing.IN, Standing.NO_SMS}
-
-    @property
-    def all_places(self) -> list[Place]:
-        return [*self.places.values(), *self.more]
+_PROOF = frozenset(["subscribed_ip", "confirmed_at", "confirmed_ip", "wording", OPTED_OUT])
+# what stands in the follower's own row, beside the name
+_VALUES: Mapping[str, Callable[[str], str | None]] = {
+    "first_name": profile_fields.first_name,
+    "last_name": profile_fields.last_name,
+    "external_id": profile_fields.external_id,
+    "language": language_names.language,
+    "time_zone": profile_fields.time_zone,
+}
 
 
 def read(row: CsvRow, terms: Terms) -> ImportedPerson:
@@ -242,7 +171,10 @@ class _Said:
     problems: list[CellProblem] = field(default_factory=list)
 
     def text(self, target: str) -> str:
-        return next(iter(self.cells.get(target, [])), "")
+        found = self.cells.get(target)
+        if found:
+            return found[0]
+        return ""
 
     def read(self, target: str, how: Callable[[str], _Value]) -> _Value | None:
         """Read the target's cell; None without one, and where it can't be read."""
@@ -265,11 +197,9 @@ class _Said:
     def values(self) -> dict[str, str]:
         """Read what stands in the follower's own row."""
         values = {"name": self.name()}
-        values["first_name"] = self.read("first_name", profile_fields.first_name)
-        values["last_name"] = self.read("last_name", profile_fields.last_name)
-        values["external_id"] = self.read("external_id", profile_fields.external_id)
-        values["language"] = self.read("language", language_names.language)
-        values["time_zone"] = self.read("time_zone", profile_fields.time_zone)
+        for target, how in _VALUES.items():
+            if target in self.cells:
+                values[target] = self.read(target, how)
         return {name: value for name, value in values.items() if value}
 
     def moment(self, target: str, terms: Terms) -> dt.datetime | None:
@@ -277,6 +207,8 @@ class _Said:
         return self.read(target, lambda cell: moment(cell, now=terms.uploaded_at, first=first))
 
     def proof(self, terms: Terms) -> ProofThere:
+        if self.cells.keys().isdisjoint(_PROOF):
+            return NO_PROOF
         return ProofThere(
             subscribed_ip=self.read("subscribed_ip", _network_address),
             confirmed_at=self.moment("confirmed_at", terms),
@@ -313,6 +245,8 @@ class _Said:
         """Read all addresses, each once."""
         found: dict[tuple[str, str], Place] = {}
         for name, channel in CHANNEL_OF.items():
+            if name not in self.cells:
+                continue
             for part in _parts(self.text(name)):
                 try:
                     value, key = _normalised(channel, part, country)
@@ -358,21 +292,33 @@ class _Said:
     def metadata(self, fields: KnownFields) -> dict[str, Any]:
         said: dict[str, Any] = {}
         for key, value in (self.read(OBJECT, _object) or {}).items():
-            said[f"{METADATA}{key}"] = value
-        for target in self.cells:
-            if target.startswith(METADATA) and self.text(target):
-                said[target] = self.text(target)
+            said[key] = value
+        for target, texts in self.cells.items():
+            if target.startswith(METADATA):
+                said[target.removeprefix(METADATA)] = texts[0]
+        if not said:
+            return {}
+        try:
+            return profile_fields.metadata(_fit(said, fields))
+        except BadFollower:
+            return self.fitting_metadata(said, fields)
+
+    def fitting_metadata(self, said: Mapping[str, Any], fields: KnownFields) -> dict[str, Any]:
+        """Leave out what can't be kept, key by key."""
         kept: dict[str, Any] = {}
-        for target, value in said.items():
+        for key, value in said.items():
             try:
-                one = {target.removeprefix(METADATA): value}
-                more = merged({}, fitted(one, before={}, fields=fields))
+                more = _fit({key: value}, fields)
                 profile_fields.metadata(kept | more)
             except BadFollower as error:
-                self.miss(target, error, str(value))
+                self.miss(f"{METADATA}{key}", error, str(value))
             else:
                 kept |= more
         return kept
+
+
+def _fit(said: Mapping[str, Any], fields: KnownFields) -> dict[str, Any]:
+    return merged({}, fitted(said, before={}, fields=fields))
 
 
 def named_in(texts: Sequence[str], country: str) -> set[tuple[str, str]]:
@@ -431,17 +377,19 @@ def _cells_by_target(row: CsvRow, terms: Terms) -> dict[str, list[str]]:
         counts = {"cells": len(row.cells), "headings": len(columns)}
         raise BadRow("cells", words.format(**counts))
     said: dict[str, list[str]] = {}
-    for column, cell in zip(columns, row.cells, strict=False):
-        text = cells.original(cell).strip()
+    for place, column, target in terms.used:
+        text = cells.original(row.cells[place]).strip()
         if terms.options.values:
             text = terms.options.instead(column, text)
-        if text and column in terms.mapping:
-            said.setdefault(terms.mapping[column], []).append(text)
+        if text:
+            said.setdefault(target, []).append(text)
     return said
 
 
 def _parts(cell: str) -> list[str]:
     """Split a cell with addresses: `Anna <a@x.org>`, `a@x.org; b@y.org`, and both together."""
+    if not _APART.search(cell):
+        return [cell.strip()]
     parts = []
     for part, sign in _PART.findall(cell):
         is_name = sign == "<"

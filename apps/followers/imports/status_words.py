@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Standing(StrEnum):
@@ -174,6 +175,7 @@ def _unless_sms(target: str, said: Standing) -> Standing | None:
     return Standing.NO_SMS
 
 
+@lru_cache(maxsize=1000)  # a column has few different words
 def standings(target: str, cell: str) -> frozenset[Standing]:
     """Read a cell that may say several things: “DNC Bounced: Email, DNC Unsubscribed: SMS”.
 

@@ -1,8 +1,15 @@
-"""Write the decisions about a slice of an import: a dozen statements whatever its size."""
+"""Write the decisions about a slice of an import: a dozen statements whatever its size.
+
+There is no stage beside the tables: who is who is decided before, so new rows go by COPY straight
+to where they belong, each written once. The database's keys refuse what somebody else has added
+meanwhile; then the slice starts over.
+"""
 
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 
@@ -10,15 +17,15 @@ from apps.followers.addresses import CHANNEL_OF
 from apps.followers.consent import acts
 from apps.followers.consent.record import Proof
 from apps.followers.consent.suppression import states_once_stored, suppress_many
-from apps.followers.imports.columns import KEYS
+from apps.followers.imports.judging.decisions import Action, KnownFollower, RowDecision
+from apps.followers.imports.judging.known import VALUES, holders_of, keys_of
 from apps.followers.imports.options import Options
-from apps.followers.imports.plan import Action, RowDecision, holders_of
-from apps.followers.imports.rows import KEPT, ImportedPerson, Place
+from apps.followers.imports.person import NO_PROOF, ImportedPerson, Place
+from apps.followers.imports.rows import KEPT
 from apps.followers.models import (
     Address,
     AddressState,
     Channel,
-    ConsentRecord,
     Follower,
     Import,
     ImportedFollower,
@@ -29,8 +36,11 @@ from apps.followers.models import (
 from apps.followers.people.tagging import ensure_tags
 from apps.lib.actor import Actor
 from apps.lib.facts import Kind, tell_together
+from apps.lib.ids import uuid7
+from apps.lib.sql.writing.many_rows import insert_like, next_keys, update_rows
 
-_BATCH = 250  # rows per CASE of bulk_update: longer ones cost more than they save
+_EMPTY: Mapping[str, str | None] = {**dict.fromkeys(VALUES, ""), "external_id": None}
+_Wanted = Sequence[tuple[int, Place]]  # by the primary key of a follower
 
 
 def write(
@@ -45,53 +55,62 @@ def write(
         of[row.action].append(row)
     proof = Proof(source="import", by=by, now=now, wording=options.wording)
     people = [row.person for row in of[Action.CREATE] if row.person]
-    created = list(zip(of[Action.CREATE], _create(people, proof), strict=True))
+    created = _create(people, proof)
     updates = [(row, row.follower) for row in of[Action.UPDATE] if row.follower]
-    unchanged = [(row, row.follower) for row in of[Action.UNCHANGED] if row.follower]
     _update(updates, now)
-    _tag([*created, *updates], by, now)
-    ImportedFollower.objects.bulk_create(
-        ImportedFollower(job=job, follower=follower, line=row.line)
-        for row, follower in [*created, *updates, *unchanged]
-    )
-    leaving = [follower for row, follower in updates if "subscribed" in row.changes]
-    leaving += _owners_of_refused(of[Action.REFUSED])
-    leaving += [follower for row in decisions for follower in row.also_out]
-    acts.unsubscribe_many(followers=leaving, proof=proof)
+    about = [(row, pk) for row, pk in zip(of[Action.CREATE], created, strict=True)]
+    about += [(row, follower.pk) for row, follower in updates]
+    _tag(about, by, now)
+    about += [(row, row.follower.pk) for row in of[Action.UNCHANGED] if row.follower]
+    said = [(pk, row.line) for row, pk in about]
+    insert_like(ImportedFollower(job=job), ("follower_id", "line"), said)
+    _unsubscribe(decisions, updates, proof)
     _suppress(job, decisions, options, by, now)
     if options.welcome:
-        _sign_up(created, job, options.welcome, proof)
-    ImportProblem.objects.bulk_create(_problem(job, row) for row in decisions if row.problems)
+        _sign_up(people, created, job, options.welcome, proof)
+    problems = [_problem(row) for row in decisions if row.problems]
+    insert_like(ImportProblem(job=job), ("line", "message", "row", "taken"), problems)
 
 
 def _sign_up(
-    created: Sequence[tuple[RowDecision, Follower]], job: Import, welcome: str, proof: Proof
+    people: Sequence[ImportedPerson],
+    created: Mapping[int, UUID],
+    job: Import,
+    welcome: str,
+    proof: Proof,
 ) -> None:
     """Tell that these people signed up: whoever greets them hears of it."""
     about = {"import": str(job.uid), "welcome": welcome}
-    new = [follower for _, follower in created if follower.subscribed]
-    tell_together(proof.fact(Kind.FOLLOWER_SIGNED_UP, row, about) for row in new)
+    facts = []
+    for person, (pk, uid) in zip(people, created.items(), strict=True):
+        if person.subscribes:
+            new = Follower(pk=pk, uid=uid, name=person.values.get("name", ""))
+            facts.append(proof.fact(Kind.FOLLOWER_SIGNED_UP, new, about))
+    tell_together(facts)
 
 
-def _problem(job: Import, row: RowDecision) -> ImportProblem:
+def _problem(row: RowDecision) -> tuple[Any, ...]:
     cells = [cell[:KEPT] for cell in row.cells]
-    taken = row.action != Action.REFUSED
-    message = row.message[:300]
-    return ImportProblem(job=job, line=row.line, message=message, row=cells, taken=taken)
+    return row.line, row.message[:300], cells, row.action != Action.REFUSED
 
 
-def _owners_of_refused(refused: Sequence[RowDecision]) -> list[Follower]:
-    """Find the people who opted out by a row that is refused for another reason."""
-    keys: dict[str, list[str]] = {name: [] for name in KEYS}
-    for row in refused:
-        if row.person and row.person.opted_out:
-            for name, key in row.person.keys.items():
-                keys[name].append(key)
-            for place in row.person.more:
-                keys[place.field].append(place.key)
-    if not any(keys.values()):
-        return []
-    return list(Follower.objects.filter(pk__in=set(holders_of(keys).values())))
+def _unsubscribe(
+    decisions: Sequence[RowDecision],
+    updates: Sequence[tuple[RowDecision, KnownFollower]],
+    proof: Proof,
+) -> None:
+    """Obey all opt-outs, also those of rows that are refused for another reason."""
+    leaving = {follower.pk for row, follower in updates if "subscribed" in row.changes}
+    refused = []
+    for row in decisions:
+        leaving |= {follower.pk for follower in row.also_out}
+        if row.action == Action.REFUSED and row.person and row.person.opted_out:
+            refused.append(row.person)
+    if refused:
+        leaving |= set(holders_of(keys_of(refused)).values())
+    if leaving:
+        followers = Follower.objects.filter(pk__among=leaving)
+        acts.unsubscribe_many(followers=followers, proof=proof)
 
 
 def _suppress(
@@ -111,128 +130,134 @@ def _suppress(
         suppress_many(channel=channel, keys=keys, reason=reason, note=note, by=by, now=now)
 
 
-def _create(people: Sequence[ImportedPerson], proof: Proof) -> list[Follower]:
+def _create(people: Sequence[ImportedPerson], proof: Proof) -> dict[int, UUID]:
+    """Add these people; gives their primary keys and public ids."""
+    if not people:
+        return {}
     now = proof.now
-    followers = Follower.objects.bulk_create(_new_follower(person, now) for person in people)
-    wanted = []
-    confirmed = {}
+    uids = {pk: uuid7() for pk in next_keys(Follower, len(people))}
+    followers = []
     records = []
+    wanted = []
     further = []
-    for follower, person in zip(followers, people, strict=True):
-        wanted += [(follower, place) for place in person.places.values()]
-        further += [(follower, place) for place in person.more]
+    confirmed = {}
+    for person, (pk, uid) in zip(people, uids.items(), strict=True):
+        followers.append((pk, uid, *_columns(person, now)))
+        records.append((pk, *_said(person, proof)))
+        wanted += [(pk, place) for place in person.places.values()]
+        further += [(pk, place) for place in person.more]
         if person.proof.confirmed_at:
-            confirmed[follower.pk] = person.proof.confirmed_at
-        act = "unsubscribed"
-        if follower.subscribed:
-            act = "subscribed"
-        record = proof.written(follower, act, {"all": True})
-        _add_proof(record, person)
-        records.append(record)
+            confirmed[pk] = person.proof.confirmed_at
+    columns = ("id", "uid", "subscribed", "subscribed_at", "unsubscribed_at", "metadata", *VALUES)
+    insert_like(Follower(created_at=now, updated_at=now), columns, followers)
     _add_addresses(wanted, now, confirmed=confirmed)
     _add_addresses(further, now, primary=False)
-    ConsentRecord.objects.bulk_create(records)
-    return followers
+    record = proof.written(Follower(), "subscribed", {})
+    insert_like(record, ("follower_id", "act", "scope", "wording", "ip"), records)
+    return uids
 
 
-def _add_proof(record: ConsentRecord, person: ImportedPerson) -> None:
-    """Keep what the other program knew of how somebody came or left."""
-    if said := person.proof.as_json(person.subscribed_at):
-        record.scope = record.scope | {"said_elsewhere": said}
-    record.wording = person.proof.wording or record.wording
-    record.ip = person.proof.subscribed_ip or record.ip
+def _columns(person: ImportedPerson, now: dt.datetime) -> tuple[Any, ...]:
+    """Give what somebody new is, from `subscribed` on."""
+    said = {**_EMPTY, "language": settings.LANGUAGE_CODE, **person.values}
+    values = [said[name] for name in VALUES]
+    if person.subscribes:
+        return True, person.subscribed_at or now, None, person.metadata, *values
+    return False, None, person.proof.unsubscribed_at or now, person.metadata, *values
 
 
-def _new_follower(person: ImportedPerson, now: dt.datetime) -> Follower:
-    follower = Follower(metadata=person.metadata, created_at=now, updated_at=now)
-    follower.language = settings.LANGUAGE_CODE
-    for name, value in person.values.items():
-        setattr(follower, name, value)
-    follower.subscribed = person.subscribes
-    if follower.subscribed:
-        follower.subscribed_at = person.subscribed_at or now
-    else:
-        follower.unsubscribed_at = person.proof.unsubscribed_at or now
-    return follower
+def _said(person: ImportedPerson, proof: Proof) -> tuple[Any, ...]:
+    """Give act, scope, wording and network address of a record, with what the other program knew of
+    how somebody came or left.
+    """
+    act = "unsubscribed"
+    if person.subscribes:
+        act = "subscribed"
+    scope: dict[str, Any] = {"all": True}
+    knows_more = person.subscribed_at or person.proof is not NO_PROOF
+    if knows_more and (said := person.proof.as_json(person.subscribed_at)):
+        scope["said_elsewhere"] = said
+    wording = person.proof.wording or proof.wording
+    ip = person.proof.subscribed_ip or proof.ip or proof.by.ip or None
+    return act, scope, wording, ip
 
 
-def _update(updates: Sequence[tuple[RowDecision, Follower]], now: dt.datetime) -> None:
+def _update(updates: Sequence[tuple[RowDecision, KnownFollower]], now: dt.datetime) -> None:
     touched: set[str] = set()
-    rows: list[Follower] = []
-    new_places: list[tuple[Follower, Place]] = []
-    further: list[tuple[Follower, Place]] = []
+    new_places: list[tuple[int, Place]] = []
+    further: list[tuple[int, Place]] = []
+    changed: list[tuple[int, dict[str, Any]]] = []
     for row, follower in updates:
         if row.person is None:
             continue
+        new: dict[str, Any] = {}
         for name, (_, after) in row.changes.items():
             if name in CHANNEL_OF:
-                new_places.append((follower, row.person.places[name]))
+                new_places.append((follower.pk, row.person.places[name]))
             elif name == "addresses":
-                further += [(follower, place) for place in row.person.more if place.value in after]
+                places = [place for place in row.person.more if place.value in after]
+                further += [(follower.pk, place) for place in places]
             elif name == "metadata":
-                follower.metadata = follower.metadata | after
-                touched.add(name)
-            elif name in row.person.values or name == "subscribed_at":
-                setattr(follower, name, after)
-                touched.add(name)
-        follower.updated_at = now
-        rows.append(follower)
-    if rows:
-        Follower.objects.bulk_update(rows, [*sorted(touched), "updated_at"], batch_size=_BATCH)
+                new[name] = follower.metadata | after
+            elif name in VALUES or name == "subscribed_at":
+                new[name] = after
+        touched |= new.keys()
+        before = follower.values | {"metadata": follower.metadata}
+        changed.append((follower.pk, before | {"subscribed_at": follower.subscribed_at} | new))
+    columns = sorted(touched)
+    rows = [(pk, *(said[name] for name in columns), now) for pk, said in changed]
+    update_rows(Follower, ("id", *columns, "updated_at"), rows)
     _replace_addresses(new_places, now)
     _add_addresses(further, now, primary=False)
 
 
-def _replace_addresses(wanted: Sequence[tuple[Follower, Place]], now: dt.datetime) -> None:
+def _replace_addresses(wanted: _Wanted, now: dt.datetime) -> None:
     """Put each new address in the place of the primary one, or add it where there is none."""
-    holders = [follower for follower, _ in wanted]
-    rows = Address.objects.filter(follower__in=holders, primary=True)
-    primary = {(row.follower_id, row.channel): row for row in rows}
+    if not wanted:
+        return
+    holders = {pk for pk, _ in wanted}
+    rows = Address.objects.filter(follower__pk__among=holders, primary=True)
+    primary: dict[tuple[int, str], int] = {}
+    for pk, follower, channel in rows.values_list("pk", "follower_id", "channel"):
+        primary[follower, channel] = pk
     states = _states(wanted, now)
-    changed: list[Address] = []
-    new: list[tuple[Follower, Place]] = []
+    changed = []
+    new = []
     for follower, place in wanted:
-        address = primary.get((follower.pk, CHANNEL_OF[place.field]))
+        address = primary.get((follower, CHANNEL_OF[place.field]))
         if address is None:
             new.append((follower, place))
             continue
-        address.value = place.value
-        address.key = place.key
-        address.confirmed_at = None
-        address.state = states.get((place.field, place.key), AddressState.ACTIVE)
-        changed.append(address)
-    if changed:
-        Address.objects.bulk_update(
-            changed, ["value", "key", "state", "confirmed_at"], batch_size=_BATCH
-        )
+        state = states.get((place.field, place.key), AddressState.ACTIVE)
+        changed.append((address, place.value, place.key, state, None))
+    update_rows(Address, ("id", "value", "key", "state", "confirmed_at"), changed)
     _add_addresses(new, now)
 
 
 def _add_addresses(
-    wanted: Sequence[tuple[Follower, Place]],
+    wanted: _Wanted,
     now: dt.datetime,
     *,
     primary: bool = True,
     confirmed: Mapping[int, dt.datetime] | None = None,
 ) -> None:
     """Add addresses; `confirmed` says when followers, by primary key, confirmed their email."""
+    if not wanted:
+        return
     states = _states(wanted, now)
     new = []
     for follower, place in wanted:
-        address = Address(follower=follower, value=place.value, key=place.key)
-        address.channel = CHANNEL_OF[place.field]
-        address.state = states.get((place.field, place.key), AddressState.ACTIVE)
-        address.primary = primary
-        address.created_at = now
+        confirmed_at = None
         if confirmed and place.field == "email":
-            address.confirmed_at = confirmed.get(follower.pk)
-        new.append(address)
-    Address.objects.bulk_create(new)
+            confirmed_at = confirmed.get(follower)
+        state = states.get((place.field, place.key), AddressState.ACTIVE)
+        channel = CHANNEL_OF[place.field]
+        new.append((uuid7(), follower, channel, place.value, place.key, state, confirmed_at))
+    columns = ("uid", "follower_id", "channel", "value", "key", "state", "confirmed_at")
+    insert_like(Address(primary=primary, created_at=now), columns, new)
 
 
-def _states(
-    wanted: Sequence[tuple[Follower, Place]], now: dt.datetime
-) -> dict[tuple[str, str], AddressState]:
+def _states(wanted: _Wanted, now: dt.datetime) -> dict[tuple[str, str], AddressState]:
     found: dict[tuple[str, str], AddressState] = {}
     for name, channel in CHANNEL_OF.items():
         of_channel = [place.key for _, place in wanted if place.field == name]
@@ -241,21 +266,19 @@ def _states(
     return found
 
 
-def _tag(rows: Sequence[tuple[RowDecision, Follower]], by: Actor, now: dt.datetime) -> None:
-    wanted: list[tuple[Follower, str]] = []
+def _tag(rows: Sequence[tuple[RowDecision, int]], by: Actor, now: dt.datetime) -> None:
+    wanted: list[tuple[int, str]] = []
     for row, follower in rows:
         if "tags" in row.changes:
             _, names = row.changes["tags"]
             wanted += [(follower, name) for name in names]
+    if not wanted:
+        return
     once: dict[str, str] = {}
     for _, name in wanted:
         once.setdefault(name.casefold(), name)
     made = ensure_tags(once.values(), by=by, now=now)
-    tags = {tag.name.casefold(): tag for tag in made}
-    Tagging.objects.bulk_create(
-        [
-            Tagging(follower=follower, tag=tags[name.casefold()], created_at=now)
-            for follower, name in wanted
-        ],
-        ignore_conflicts=True,  # somebody may put the same tag on at the same time
-    )
+    tags = {tag.name.casefold(): tag.pk for tag in made}
+    taggings = [(follower, tags[name.casefold()]) for follower, name in wanted]
+    # somebody may put the same tag on at the same time
+    insert_like(Tagging(created_at=now), ("follower_id", "tag_id"), taggings, missing=True)

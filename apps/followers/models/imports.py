@@ -64,18 +64,32 @@ class Import(models.Model):
 
 
 class ImportedFollower(models.Model):
-    """The line on which a file spoke about a follower; later lines about that one are refused."""
+    """The line on which a file spoke about a follower; later lines about that one are refused.
+
+    One for each row of each file, so no key of the database watches over the file. Only imports
+    that were never started are deleted, and they have none.
+    """
 
     job = models.ForeignKey(
-        Import, on_delete=models.CASCADE, related_name="imported", db_index=False
+        Import,
+        on_delete=models.DO_NOTHING,
+        related_name="imported",
+        db_index=False,
+        db_constraint=False,
     )
-    follower = models.ForeignKey(Follower, on_delete=models.CASCADE, related_name="imported")
+    follower = models.ForeignKey(
+        Follower,
+        on_delete=models.CASCADE,
+        related_name="imported",
+        db_index=False,
+    )
     line = models.PositiveIntegerField()
 
     class Meta:
         constraints = [
+            # in this order: it also finds the files that somebody stands in
             models.UniqueConstraint(
-                fields=["job", "follower"], name="imported_follower_once_per_file"
+                fields=["follower", "job"], name="imported_follower_once_per_file"
             )
         ]
 

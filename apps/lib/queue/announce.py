@@ -13,7 +13,7 @@ from django_q.signing import SignedPackage
 from apps.lib.queue.bell import ring
 from apps.lib.queue.lanes import Lane
 from apps.lib.queue.moved_tasks import path_now
-from apps.lib.sql.kept_insert import KeptInsert
+from apps.lib.sql.writing.kept_insert import KeptInsert
 
 _CALLS = KeptInsert(OrmQ)
 RETRY = cast(

@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.models import Model, QuerySet
 
 from apps.lib.sql.prepared import Statement, run_prepared, run_together
-from apps.lib.sql.undocumented import Reading, reading_of
+from apps.lib.sql.undocumented import RowReading, reading_of
 
 M = TypeVar("M", bound=Model)
 _MARK = "kept:"
@@ -87,7 +87,7 @@ class Kept(Generic[M]):
         return self._remembers and connection.vendor == "postgresql"
 
     @cached_property
-    def _reading(self) -> Reading[M]:
+    def _reading(self) -> RowReading[M]:
         """The statement, with marks for the texts, and what makes a row into objects."""
         return reading_of(self._rows(**{name: _MARK + name for name in self._names})[:1])
 

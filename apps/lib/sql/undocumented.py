@@ -57,7 +57,7 @@ def take_for_healthy(wrapper: Any) -> None:
 
 
 @dataclass(frozen=True)
-class Reading(Generic[M]):
+class RowReading(Generic[M]):
     """A queryset's statement and what makes an object, with those selected along, of a row.
 
     `values` makes of a row what the fields hold, and `made` an object of these. On PostgreSQL,
@@ -73,7 +73,7 @@ class Reading(Generic[M]):
     made: Callable[[Sequence[Any]], M]
 
 
-def reading_of(rows: QuerySet[M]) -> Reading[M]:
+def reading_of(rows: QuerySet[M]) -> RowReading[M]:
     """Prepare what QuerySet's own iteration does for each row (ModelIterable)."""
     compiler: Any = rows.query.get_compiler(connection=connection)
     sql, parameters = compiler.as_sql()
@@ -104,7 +104,7 @@ def reading_of(rows: QuerySet[M]) -> Reading[M]:
     stamps = f"SELECT {stamp} FROM {rest}"  # noqa: S608  # of the ORM
     named = columns.removeprefix("SELECT ")
     stamped = f"SELECT {stamp}, {named} FROM {rest}"  # noqa: S608  # of the ORM
-    return Reading(sql, parameters, stamps, stamped, values, made)
+    return RowReading(sql, parameters, stamps, stamped, values, made)
 
 
 def _stamp(aliases: Sequence[str]) -> str:

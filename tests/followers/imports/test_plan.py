@@ -198,7 +198,7 @@ def test_a_known_id_moves_its_follower_to_the_new_address(anna: Follower) -> Non
 def test_the_same_person_twice_in_one_file_is_refused_across_slices(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(run, "SLICE", 2)
+    monkeypatch.setattr(run, "SLICES", dict.fromkeys(run.SLICES, 2))
     content = people(5) + "P1@Example.com,Other name,\n"
     job = run_import(content)
     assert counts(job) == (5, 0, 0, 1)

@@ -8,7 +8,8 @@ import pytest
 from django.utils import timezone
 
 from apps.accounts.models import AuditEntry
-from apps.followers.imports import plan, run
+from apps.followers.imports import run
+from apps.followers.imports.judging import slices as judged
 from apps.followers.imports.preview import preview_of
 from apps.followers.imports.upload import AlreadyStarted
 from apps.followers.models import ConsentRecord, Follower, Import, ImportState
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_a_killed_worker_loses_nothing_and_doubles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "SLICE", 10)
+    monkeypatch.setattr(run, "SLICES", dict.fromkeys(run.SLICES, 10))
     job = upload(people(45))
     run.start(job=job, mapping=job.mapping, by=TESTER, now=timezone.now())
     written = run.write
@@ -78,7 +79,7 @@ def test_a_file_that_keeps_killing_its_worker_is_given_up(monkeypatch: pytest.Mo
 def test_a_worker_that_was_given_up_too_early_writes_nothing_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(run, "SLICE", 10)
+    monkeypatch.setattr(run, "SLICES", dict.fromkeys(run.SLICES, 10))
     job = upload(people(30))
     run.start(job=job, mapping=job.mapping, by=TESTER, now=timezone.now())
     slow = run.slices(job.pk)
@@ -93,7 +94,7 @@ def test_a_worker_that_was_given_up_too_early_writes_nothing_more(
 
 
 def test_a_long_import_hands_over_to_the_next_task(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "SLICE", 10)
+    monkeypatch.setattr(run, "SLICES", dict.fromkeys(run.SLICES, 10))
     monkeypatch.setattr(run, "RUN_SECONDS", 0)
     job = upload(people(25))
     run.start(job=job, mapping=job.mapping, by=TESTER, now=timezone.now())
@@ -137,7 +138,7 @@ def test_somebody_added_between_the_look_and_the_write_is_no_failure(
 ) -> None:
     job = upload(people(2))
     run.start(job=job, mapping=job.mapping, by=TESTER, now=timezone.now())
-    looked = plan.look_up
+    looked = judged.look_up
     calls = 0
 
     def look_up_then_lose_the_race(*args: Any, **kwargs: Any) -> Any:
@@ -149,7 +150,7 @@ def test_somebody_added_between_the_look_and_the_write_is_no_failure(
         return known
 
     make_follower(email="p0@example.com", name="Quicker")
-    monkeypatch.setattr(plan, "look_up", look_up_then_lose_the_race)
+    monkeypatch.setattr(judged, "look_up", look_up_then_lose_the_race)
     run.run(job.pk)
     job.refresh_from_db()
     assert counts(job) == (1, 1, 0, 0)

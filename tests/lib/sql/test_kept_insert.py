@@ -7,8 +7,8 @@ from django.db import IntegrityError, connection, transaction
 
 from apps.accounts.models import AuditEntry
 from apps.followers.models import Tag
-from apps.lib.sql.kept_insert import KeptInsert
 from apps.lib.sql.prepared import gathering, run_gathered, run_prepared
+from apps.lib.sql.writing.kept_insert import KeptInsert
 
 pytestmark = pytest.mark.django_db
 
