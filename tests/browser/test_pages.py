@@ -18,13 +18,23 @@ from apps.campaigns.events.rules import RuleValues
 from apps.campaigns.models import Campaign
 from apps.campaigns.recurring import edit, occurrences
 from apps.campaigns.recurring.edit import RecurringValues
+from apps.channels.esp.told import MailEvent, What
 from apps.dashboard.shell import menu
 from apps.followers.devices import webhooks
 from apps.followers.models import Export, Follower, NotificationType
 from apps.followers.privacy.copies import ask_for_copy
 from apps.notifications.accounts import dkim_keys, doctor
+from apps.notifications.accounts.edit import create_account
 from apps.notifications.engagement import store as engagement_store
-from apps.notifications.models import DomainReport, Examination, ProviderAccount, TypeTemplate
+from apps.notifications.models import (
+    BounceMailbox,
+    DomainReport,
+    Examination,
+    ProviderAccount,
+    TypeTemplate,
+)
+from apps.notifications.sending.heard import mailbox
+from apps.notifications.sending.heard import store as heard
 from tests import looks
 from tests.campaigns.drafts import make_campaign, plan
 from tests.channels.doctor.test_examine import found_in
@@ -94,6 +104,9 @@ def pages(
     found["scheduled exports"] = reverse("dashboard:export-schedules")
     found["scheduled export, edited"] = reverse("dashboard:export-schedule-add")
     found["doctor"] = _doctor()
+    found["bounce rule"] = reverse("dashboard:bounce-rule")
+    found["bounce mailbox"] = _bounce_mailbox()
+    found["account of an ESP"] = _esp()
     return found | _happening(anna, kind)
 
 
@@ -117,6 +130,26 @@ def _doctor() -> str:
         rows=[{"ip": "2001:db8::9", "count": 9, "dkim": False, "spf": False, "done": "reject"}],
     )
     return reverse("dashboard:channel-account-doctor", args=[account.uid])
+
+
+def _bounce_mailbox() -> str:
+    """The page of a mailbox that can't be read."""
+    values = {"host": "imap.example.com", "username": "bounces", "password": "secret"}
+    mailbox.set_mailbox(settings=values, enabled=True, by=TESTER, now=timezone.now())
+    BounceMailbox.objects.update(error="x" * 200, read_at=timezone.now(), mails=1234, booked=12)
+    return reverse("dashboard:bounce-mailbox")
+
+
+def _esp() -> str:
+    """The page of an account whose ESP told something."""
+    now = timezone.now()
+    values = {"server_token": "secret", "from_address": "news@example.com"}
+    account = create_account(
+        name="Post", provider_key="postmark", settings=values, by=TESTER, now=now
+    )
+    told = MailEvent(What.COMPLAINED, "complained:1")
+    heard.keep(account=account, told=[told], now=now)
+    return reverse("dashboard:channel-account", args=[account.uid])
 
 
 def _happening(anna: Follower, kind: NotificationType) -> dict[str, str]:
