@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from apps.channels.esp.session import Esp
+from apps.channels.esp.relays import hearing_of
 from apps.channels.esp.sns import CertificateAway, confirm
 from apps.channels.esp.told import Handshake, Unreadable
 from apps.channels.https.posted import Forged, Posted
@@ -40,7 +40,9 @@ def posted(request: HttpRequest, token: str) -> HttpResponse:
         kind = provider(row.provider)
     except UnknownProvider:
         return HttpResponse(status=404)
-    if not issubclass(kind, Esp):
+    values = settings_of(row)
+    hearing = hearing_of(kind, values)
+    if hearing is None:
         return HttpResponse(status=404)
     try:
         body = request.body
@@ -52,8 +54,8 @@ def posted(request: HttpRequest, token: str) -> HttpResponse:
         return _said(413, "This is too large. Send fewer events at once.")
     sent = Posted(settings.SITE_URL + request.get_full_path(), request.headers, body)
     try:
-        found = kind.hearing.heard(
-            settings_of(row), sent, knows=lambda said: links.knows_events_password(uid, said)
+        found = hearing.heard(
+            values, sent, knows=lambda said: links.knows_events_password(uid, said)
         )
     except Forged as error:
         return _said(403, str(error))

@@ -26,9 +26,9 @@ BOUNCES = Setting(
     "bounce_address",
     _("Address for bounces"),
     help=_(
-        "For example bounce@news.example.com, whose mail your server gives to manage.py"
-        " receive_mail; each message then has a return address of its own. Empty = bounces go to"
-        " the From address."
+        "For example bounce@news.example.com, whose mail comes into the bounce mailbox, or is given"
+        " to manage.py receive_mail; each message then has a return address of its own. Empty ="
+        " bounces go to the From address."
     ),
 )
 # with + and a signed name behind it (64 octets in all, RFC 5321 4.5.3.1.1)

@@ -25,6 +25,14 @@ from apps.channels.mail.smtp_wire import Answer, CutShort, Unwilling, Wire, said
 from apps.channels.messages import Mail, Sender
 from apps.lib.network.host_name import BadHost, ascii_host
 
+# Whose relay the server is, by the keys of channels/esp/relays.
+RELAYS = (
+    ("", _("nobody")),
+    ("mailjet", "Mailjet"),
+    ("mailtrap", "Mailtrap"),
+    ("mandrill", "Mandrill"),
+    ("sparkpost", "SparkPost"),
+)
 SECURITY = (("none", _("None")), ("starttls", "STARTTLS"), ("tls", _("TLS from the start")))
 CONNECTIONS = 4
 MOST_CONNECTIONS = 50
@@ -69,6 +77,22 @@ class Smtp(Provider):
                 "How many one sender may have open at once, at most 50; relays often allow 10"
                 " to 20."
             ),
+        ),
+        Setting(
+            "relay",
+            _("Events from"),
+            kind="choice",
+            options=RELAYS,
+            help=_(
+                "The server is a relay of this ESP, which posts what becomes of mails: once saved,"
+                " this page shows where to."
+            ),
+        ),
+        Setting(
+            "events_key",
+            _("Key of the event webhook"),
+            kind="secret",
+            help=_("Of Mandrill, which signs its events. Empty for the others."),
         ),
         Setting(
             "dkim_selector",

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.accounts.actors import staff_actor, user_of
 from apps.accounts.permissions import Capability, requires
 from apps.channels.contract import Provider, Result
-from apps.channels.esp.session import Esp
+from apps.channels.esp.relays import hearing_of
 from apps.channels.esp.told import heard_words
 from apps.channels.registry import UnknownProvider, provider, providers
 from apps.dashboard.administer.channel_forms import (
@@ -202,9 +202,9 @@ def _standing(
         answers_url = links.reports_url(account.uid)
     events_url = ""
     paste = ""
-    if issubclass(kind, Esp):
-        events_url = links.events_url(account.uid, password=kind.hearing.password)
-        paste = _(kind.hearing.paste)
+    if hearing := hearing_of(kind, settings):
+        events_url = links.events_url(account.uid, password=hearing.password)
+        paste = _(hearing.paste)
     cap = grant.daily_cap(account, today=today)
     used = grant.used_today(account, today=today)
     return {

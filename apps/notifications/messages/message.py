@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
+from apps.channels.esp.relays import naming_header
 from apps.channels.mail.sender import bounce_address_of, sender_of
 from apps.channels.messages import (
     InAppMessage,
@@ -112,6 +113,8 @@ def message_of(
         if leave:
             by_mail = links.leave_name(row.uid).join(bounces)
     group = str(notification.uid)
+    headers = mail_headers(kind, domain=domain, group=group, unsubscribe=leave, by_mail=by_mail)
+    headers |= naming_header(account, row.uid)
     return Mail(
         delivery=row.uid,
         message_id=f"<{row.uid.hex}@{domain}>",
@@ -122,7 +125,7 @@ def message_of(
         text=bodies[0],
         html=bodies[1],
         lines=as_lines,
-        headers=mail_headers(kind, domain=domain, group=group, unsubscribe=leave, by_mail=by_mail),
+        headers=headers,
         sent_at=now,
         return_path=return_path,
     )

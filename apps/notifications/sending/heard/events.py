@@ -70,6 +70,8 @@ def book(
         row = _found(told, account)
         if row is None or _came_before(told, account):
             return False
+        if not told.name and row.account_id not in (None, account.pk):
+            return False  # of a try through this account, and another one has it now
         if told.what is What.DEFERRED:
             _note(row, told, account, now)
             return False

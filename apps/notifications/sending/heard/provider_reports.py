@@ -68,7 +68,8 @@ def moves(told: Report, stands: Stands) -> DeliveryStatus | None:
         return None
     if stands.status == DeliveryStatus.FAILED and not stands.weight:
         return None
-    if stands.provider_id and stands.provider_id.strip("<>") != told.name.strip("<>"):
+    named = stands.provider_id and told.name
+    if named and stands.provider_id.strip("<>") != told.name.strip("<>"):
         return None
     return DeliveryStatus.FAILED
 
