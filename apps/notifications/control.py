@@ -6,6 +6,7 @@ about.
 
 import datetime as dt
 from collections import Counter
+from collections.abc import Collection
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet, Sum
@@ -17,7 +18,7 @@ from apps.lib.processes.ticking import only_with
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.lib.refusals import Refused, WrongState
-from apps.notifications.books import still, tallies, transitions
+from apps.notifications.books import slices, still, tallies, transitions
 from apps.notifications.books.wake import announce_senders
 from apps.notifications.decide.decision import Why
 from apps.notifications.models import (
@@ -25,12 +26,15 @@ from apps.notifications.models import (
     DeliveryStatus,
     Notification,
     NotificationState,
+    Shelf,
+    Slice,
     Tally,
 )
 
 CANCEL_TASK = "apps.notifications.control.cancel_rest"
 LEFT_FOR = dt.timedelta(days=7)  # a cancelled notification is looked at for that long
 NEWEST = 500
+SLICES = 20  # looked at together
 CERTAINLY = dt.timedelta(minutes=1)  # no two machines differ by that
 UNTAKEN = (DeliveryStatus.PENDING, DeliveryStatus.HELD)  # no sender holds them
 LIVE = (NotificationState.PLANNING, NotificationState.SENDING, NotificationState.PAUSED)
@@ -241,8 +245,12 @@ def close_leftovers(*, now: dt.datetime) -> None:
     overdue = left.filter(state=NotificationState.SENDING, expires_at__lte=now)
     expired = list(overdue.values_list("pk", flat=True)[:20])
     for pk in expired:
-        _skip_chunk(pk, DeliveryStatus.PENDING, Why.EXPIRED, now)
-        _skip_chunk(pk, DeliveryStatus.HELD, Why.EXPIRED_WHILE_WAITING, now)
+        for shelf, why in (
+            (Shelf.WAITING, Why.EXPIRED),
+            (Shelf.HELD, Why.EXPIRED_WHILE_WAITING),
+        ):
+            skipped = DeliveryStatus.SKIPPED
+            _close_next(pk, (shelf,), skipped, reason=why.value, finished_at=now)
     tallies.finish_all_done(expired, now=now)
 
 
@@ -262,16 +270,31 @@ def fetch_from_tomorrow(*, now: dt.datetime) -> None:
 
 def _cancel_chunk(notification_id: int, now: dt.datetime) -> bool:
     """Cancel the next waiting rows; True when there may be more."""
-    rows = Delivery.objects.filter(notification=notification_id, status__in=UNTAKEN)
-    moved = transitions.move(rows, DeliveryStatus.CANCELLED, finished_at=now)
-    return len(moved) == transitions.CHUNK
+    shelves = (Shelf.WAITING, Shelf.HELD)
+    return _close_next(notification_id, shelves, DeliveryStatus.CANCELLED, finished_at=now)
 
 
-def _skip_chunk(
-    notification_id: int, status: DeliveryStatus, reason: Why, now: dt.datetime
-) -> None:
-    rows = Delivery.objects.filter(notification=notification_id, status=status)
-    transitions.move(rows, DeliveryStatus.SKIPPED, reason=reason.value, finished_at=now)
+def _close_next(
+    notification_id: int, shelves: Collection[Shelf], status: DeliveryStatus, **changes: object
+) -> bool:
+    """Give the status to the next rows of the notification that lie there, and of its next slices;
+    True when there may be more.
+    """
+    free = Slice.objects.filter(notification=notification_id, owner="")
+    with transaction.atomic():
+        rows = Delivery.objects.filter(notification=notification_id, shelf__in=shelves)
+        ids, deltas = transitions.moved(rows, status, **changes)
+        if Shelf.WAITING in shelves:
+            for each in free.order_by("first")[:SLICES]:
+                if len(ids) >= transitions.CHUNK:
+                    break
+                waiting = slices.rows_of(each).filter(status=DeliveryStatus.PENDING)
+                more, shifts = transitions.moved(waiting, status, **changes)
+                ids += more
+                deltas.update(shifts)  # not `+`, which drops what goes below zero
+                free.filter(pk=each.pk).delete()  # nobody has had it, so nothing else is in it
+        tallies.shift(deltas)
+        return len(ids) >= transitions.CHUNK or (Shelf.WAITING in shelves and free.exists())
 
 
 def _switch(

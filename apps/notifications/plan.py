@@ -5,7 +5,8 @@ statement, one row per message.
 import datetime as dt
 import json
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from enum import Enum, auto
 from functools import lru_cache
 from typing import Any
 
@@ -36,17 +37,30 @@ from apps.lib.sql.in_array import as_array
 from apps.lib.sql.prepared import run_gathered, run_prepared
 from apps.lib.sql.raw import run
 from apps.lib.sql.undocumented import statement_of
-from apps.notifications.books import tallies
+from apps.notifications.books import slices, tallies
 from apps.notifications.books.wake import announce_senders
 from apps.notifications.decide import fallback
 from apps.notifications.limits import grant
-from apps.notifications.models import Delivery, Notification, NotificationState, Recipient
+from apps.notifications.models import (
+    Delivery,
+    DeliveryStatus,
+    Notification,
+    NotificationState,
+    Recipient,
+    Slice,
+)
 
 SLICE = 2000
 # From so many rows on the database is told to count anew: until its next own look, up to a minute
 # later, it would take the table for what it was before and read all that wait for each claim.
 MANY = 10_000
 PLAN_TASK = "apps.notifications.plan.plan"
+
+
+class _How(Enum):
+    PLAIN = auto()
+    COUNTED = auto()  # in the tallies by the same statement
+    SLICED = auto()  # to be claimed together
 
 
 def freeze_slice(
@@ -124,8 +138,12 @@ def _freeze(
     deltas: Counter[tallies.Place] = Counter()
     counted: Counter[tallies.Place] = Counter()  # by the statement itself
     for channel in fallback.in_order(notification):
-        if unseen and len(among) == 1 and _by_itself(notification, channel):
-            counted += _insert(notification, set(chosen), among, channel, own_data, now, True)
+        if not unseen and slices.made_for(notification, channel, len(chosen)):
+            how = _How.SLICED
+            deltas += _insert(notification, set(chosen), among, channel, own_data, now, how)
+        elif unseen and len(among) == 1 and _by_itself(notification, channel):
+            how = _How.COUNTED
+            counted += _insert(notification, set(chosen), among, channel, own_data, now, how)
         else:
             run_gathered()
             deltas += _insert(notification, set(chosen), among, channel, own_data, now)
@@ -169,18 +187,17 @@ def _insert(
     channel: str,
     own_data: bool,
     now: dt.datetime,
-    tallied: bool = False,
+    how: _How = _How.PLAIN,
 ) -> Counter[tallies.Place]:
-    """Insert one channel's deliveries and count where they stand; in the tallies, too, if
-    `tallied`.
-    """
+    """Insert one channel's deliveries and count where they stand."""
+    in_slice = how is _How.SLICED
     if channel in notification.fallback[1:]:
         sql, params = _statement(notification, chosen, among, channel, own_data, now)
     else:
         facts = type_facts(notification.notification_type, channel)
         addressed_only = notification.addressed_only
-        sql, marks = _kept(facts, channel, own_data, addressed_only, connection.vendor)
-        if tallied:
+        sql, marks = _kept(facts, channel, own_data, addressed_only, in_slice, connection.vendor)
+        if how is _How.COUNTED:
             sql = _tallied(sql)
             marks = (*marks, _NOTIFICATION, channel)
         if notification.pk is None:
@@ -204,10 +221,21 @@ def _insert(
                 rows = run(sql.replace(_UNLESS_KNOWN, ""), params)
         except IntegrityError:  # some have theirs already
             rows = run(sql, params)
+    if in_slice:
+        _write_slice(notification, channel, rows)
     deltas: Counter[tallies.Place] = Counter()
-    for (status, reason), count in Counter(rows).items():
+    for (status, reason), count in Counter(tuple(row[:2]) for row in rows).items():
         deltas[tallies.Place(notification.pk, channel, status, reason)] = count
     return deltas
+
+
+def _write_slice(notification: Notification, channel: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Let those of the rows that wait be claimed together."""
+    ids = [pk for status, _, pk in rows if status == DeliveryStatus.PENDING.value]
+    if ids:
+        Slice.objects.create(
+            notification=notification, channel=channel, first=min(ids), last=max(ids)
+        )
 
 
 # To look for each row in every unique index before it is written takes PostgreSQL a tenth of the
@@ -228,7 +256,12 @@ _NOW = dt.datetime(1902, 1, 1, tzinfo=dt.UTC)
 
 @lru_cache(maxsize=256)
 def _kept(
-    facts: TypeFacts, channel: str, own_data: bool, addressed_only: bool, vendor: str
+    facts: TypeFacts,
+    channel: str,
+    own_data: bool,
+    addressed_only: bool,
+    in_slice: bool,
+    vendor: str,
 ) -> tuple[str, tuple[Any, ...]]:
     """The statement with stand-ins, kept: to put it together anew took a third of the time of a
     call to notify one person.
@@ -250,7 +283,8 @@ def _kept(
         send_at=_SEND_AT,
         addressed_only=addressed_only,
     )
-    return _statement(any_such, {_PERSON}, range(_FROM, _TO), channel, own_data, _NOW)
+    among = range(_FROM, _TO)
+    return _statement(any_such, {_PERSON}, among, channel, own_data, _NOW, in_slice)
 
 
 @lru_cache(maxsize=256)
@@ -300,9 +334,10 @@ def _statement(
     channel: str,
     own_data: bool,
     now: dt.datetime,
+    in_slice: bool = False,
 ) -> tuple[str, tuple[Any, ...]]:
-    """The INSERT of one channel's deliveries, which gives back (status, reason) of each; and its
-    parameters.
+    """The INSERT of one channel's deliveries, which gives back (status, reason) of each, and the id
+    where they are in a slice; and its parameters.
     """
     # by id: a segment's rules may read whole tables, and are not asked again for each channel
     people = Follower.objects.filter(pk__gte=among.start, pk__lt=among.stop, pk__among=chosen)
@@ -335,17 +370,21 @@ def _statement(
     names = ", ".join(columns)
     reasons = ", ".join(f"'{reason.value}'" for reason in ALLOWING)
     allowed = f"reason IN ({reasons})"
+    given = "status, reason"
+    if in_slice:
+        given += ", id"
     wanted = "true"
     if notification.addressed_only:
         wanted = f"reason <> '{Reason.NO_ADDRESS.value}'"
     # MATERIALIZED: judged once per row, else once for each column that asks
     sql = (
         f"WITH judged ({names}) AS MATERIALIZED ({sql})"  # noqa: S608  # names and reasons of ours
-        f"{_INSERT} ({names}, status, finished_at) "
-        f"SELECT {names}, CASE WHEN {allowed} THEN 'pending' ELSE 'skipped' END, "
+        f"{_INSERT} ({names}, in_slice, status, finished_at) "
+        f"SELECT {names}, {allowed} AND {str(in_slice).lower()}, "
+        f"CASE WHEN {allowed} THEN 'pending' ELSE 'skipped' END, "
         f"CASE WHEN {allowed} THEN NULL ELSE created_at END "
         # SQLite needs a WHERE here
-        f"FROM judged WHERE {wanted}{_UNLESS_KNOWN} RETURNING status, reason"
+        f"FROM judged WHERE {wanted}{_UNLESS_KNOWN} RETURNING {given}"
     )
     return sql, params
 

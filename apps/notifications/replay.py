@@ -19,6 +19,7 @@ from apps.lib.refusals import WrongState
 from apps.notifications.books import transitions
 from apps.notifications.books.wake import announce_senders
 from apps.notifications.models import (
+    SHELVES,
     Delivery,
     DeliveryEvent,
     DeliveryStatus,
@@ -166,7 +167,9 @@ def _replay_chunk(pk: int, *, now: dt.datetime) -> bool:
         else:
             # what failed after the order is not meant: it may have been sent again by it
             rows = Delivery.objects.filter(
-                notification=next_one, status=order.status, finished_at__lte=order.started_at
+                notification=next_one,
+                shelf=SHELVES[DeliveryStatus(order.status)],
+                finished_at__lte=order.started_at,
             )
             if order.reason:
                 rows = rows.filter(reason=order.reason)

@@ -31,6 +31,7 @@ SCENARIOS = {
     "faults": ("faults", "postgres", 10_000),
     "control": ("control", "postgres", 20_000),
     "deletions": ("deletions", "postgres", 6_000),
+    "machines": ("machines", "postgres", 20_000),
     "stop": ("stops", "postgres", 20_000),
     "schedules": ("stops", "postgres", 100),
     "poison": ("oddities", "postgres", 5_000),

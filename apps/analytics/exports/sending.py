@@ -13,7 +13,8 @@ from apps.followers.exports.source import BadExport
 from apps.followers.exports.table import Table
 from apps.followers.people.find_follower import find_one
 from apps.lib.refusals import NOT_FOUND
-from apps.notifications.models import Delivery, Notification
+from apps.notifications.models import SHELVES, Delivery, Notification
+from apps.notifications.reports.balance import narrow
 from apps.notifications.reports.export_deliveries import Deliveries
 from apps.notifications.reports.standing import NotificationStatus, standing, status_of
 from apps.notifications.reports.undelivered import STATUSES
@@ -97,9 +98,9 @@ class Undelivered(Deliveries):
     filters: Sequence[str] = ("status", "type")
 
     def _asked(self, asked: Mapping[str, Any]) -> QuerySet[Delivery]:
-        rows = Delivery.objects.filter(status__in=STATUSES)
+        rows = Delivery.objects.filter(shelf__in=[SHELVES[status] for status in STATUSES])
         if "status" in asked:
-            rows = rows.filter(status=asked["status"])
+            rows = narrow(rows, asked["status"])
         if "type" in asked:
             rows = rows.filter(notification__notification_type__key=asked["type"])
         return rows

@@ -18,7 +18,13 @@ from apps.channels.registry import providers
 from apps.followers.models import Address, Channel
 from apps.lib.written import written
 from apps.notifications.accounts import health
-from apps.notifications.models import Delivery, DeliveryStatus, Notification, ProviderAccount
+from apps.notifications.models import (
+    Delivery,
+    DeliveryStatus,
+    Notification,
+    ProviderAccount,
+    Shelf,
+)
 from apps.notifications.models.sentences import in_words
 
 HEAD = 1000  # rows looked at
@@ -220,7 +226,7 @@ def _next_devices(notification: Notification) -> QuerySet[Address]:
 
     What nobody can take stays at the head of the line, however long the line is.
     """
-    line = notification.deliveries.filter(status=DeliveryStatus.PENDING, channel=Channel.PUSH)
+    line = notification.deliveries.filter(shelf=Shelf.WAITING, channel=Channel.PUSH)
     return Address.objects.filter(deliveries__in=line.order_by("due_at", "id").values("pk")[:HEAD])
 
 

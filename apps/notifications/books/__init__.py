@@ -6,6 +6,7 @@
 4. `wake`: calls the senders of a lane.
 5. `still`: whoever stopped something waits until no sender holds any of it.
 6. `pointers`: repairs deliveries that point to a follower or an address that is gone.
+7. `slices`: rows of a large send that wait for their first try, claimed hundreds at a time.
 
-Doors: all six.
+Doors: all seven.
 """

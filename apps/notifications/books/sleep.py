@@ -11,14 +11,21 @@ import time
 from collections.abc import Iterable
 
 from django.db import connection, transaction
-from django.db.models import DateTimeField, Exists, F, OuterRef, QuerySet, Subquery, Value
+from django.db.models import DateTimeField, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce, Least
 
 from apps.followers.models import Channel
 from apps.lib.processes.ticking import only_with
 from apps.lib.queue.lanes import Lane
 from apps.notifications.books import tallies
-from apps.notifications.models import Delivery, DeliveryStatus, Notification, NotificationState
+from apps.notifications.models import (
+    Delivery,
+    DeliveryStatus,
+    Notification,
+    NotificationState,
+    Shelf,
+    Slice,
+)
 
 WORTH_IT = dt.timedelta(minutes=1)  # nobody falls asleep for less
 EARLY = dt.timedelta(seconds=1)  # the tick looks once a second
@@ -65,11 +72,13 @@ def _earliest() -> Least:
     Of the rows that are held any one will do: what a digest gives back is woken with it.
     """
     of = Delivery.objects.filter(notification=OuterRef("pk"))
-    candidates = [of.filter(status=DeliveryStatus.HELD).order_by("-id")]
+    candidates = [of.filter(shelf=Shelf.HELD).order_by("-id")]
     for channel in Channel.values:
-        pending = of.filter(status=DeliveryStatus.PENDING, channel=channel)
+        pending = of.filter(shelf=Shelf.WAITING, channel=channel)
         candidates.append(pending.order_by("due_at"))
-    moments = []
+    free = Slice.objects.filter(notification=OuterRef("pk"), owner="")
+    sliced = free.values("notification__send_at")[:1]
+    moments = [Coalesce(Subquery(sliced), _NEVER)]
     for rows in candidates:
         # SQLite's least of several is NULL where one of them is
         moments.append(Coalesce(Subquery(rows.values("due_at")[:1]), _NEVER))
@@ -92,9 +101,11 @@ def wake_overslept(*, now: dt.datetime) -> None:
     wake.
     """
     earlier = Delivery.objects.filter(
-        notification=OuterRef("pk"), status=DeliveryStatus.PENDING, due_at__lt=OuterRef("wakes_at")
+        notification=OuterRef("pk"), shelf=Shelf.WAITING, due_at__lt=OuterRef("wakes_at")
     )
-    overslept = Notification.objects.filter(Exists(earlier), wakes_at__isnull=False)
+    free = Slice.objects.filter(notification=OuterRef("pk"), owner="")
+    earliest = Exists(earlier) | (Q(send_at__lt=F("wakes_at")) & Exists(free))
+    overslept = Notification.objects.filter(earliest, wakes_at__isnull=False)
     _wake_all(overslept.values_list("pk", flat=True))
 
 

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from apps.lib.actor import ActorKind
 from apps.lib.facts import Fact
-from apps.notifications.models import Delivery, DeliveryStatus
+from apps.notifications.models import Delivery, DeliveryStatus, Shelf, Slice
 
 STILL_SECONDS = 3.0  # whoever stops something waits that long for what is in hand
 PEOPLE = (ActorKind.STAFF, ActorKind.API_KEY, ActorKind.FOLLOWER)
@@ -30,13 +30,17 @@ def wait_until_still(in_hand: Callable[[], object]) -> None:
 
 def holds_of_account(account_id: int) -> bool:
     """Whether a sender holds a row that it claimed for this account."""
+    deliveries = Delivery._meta.db_table
     asked = (
-        f"SELECT EXISTS(SELECT 1 FROM {Delivery._meta.db_table} "  # noqa: S608  # a name of ours
+        f"SELECT EXISTS(SELECT 1 FROM {deliveries} "  # noqa: S608  # names of ours
         # as in the index `delivery_leased`, which has the few that are in hand
-        "WHERE status = 'queued' AND lease_until IS NOT NULL AND account_id = %s)"
+        f"WHERE shelf = {Shelf.IN_HAND.value} AND lease_until IS NOT NULL AND account_id = %s) "
+        f"OR EXISTS(SELECT 1 FROM {Slice._meta.db_table} s JOIN {deliveries} d "
+        "ON d.id BETWEEN s.first AND s.last AND d.notification_id = s.notification_id "
+        "WHERE NOT s.owner = '' AND d.status = 'queued' AND d.account_id = %s)"
     )
     with connection.cursor() as cursor:
-        cursor.execute(asked, [account_id])
+        cursor.execute(asked, [account_id, account_id])
         [found] = cursor.fetchone()
     return bool(found)
 

@@ -31,6 +31,8 @@ def moved(rows: QuerySet[Delivery], status: DeliveryStatus, **changes: object) -
     locked = rows.select_for_update(of=("self",), no_key=True).order_by("pk")
     ids = set(locked.values_list("pk", flat=True)[:CHUNK])
     doubted = set()
+    if status == DeliveryStatus.PENDING:
+        changes["in_slice"] = False
     if status in _UNSENT:
         doubted = doubted_among(ids)
     deltas: Counter[tallies.Place] = Counter()

@@ -41,6 +41,7 @@ from apps.notifications.models import (
     EventKind,
     Notification,
     NotificationState,
+    Shelf,
     Source,
 )
 from apps.notifications.notify import Intent, lane_of, open_notification
@@ -79,7 +80,7 @@ class _Found:
 
 def due(now: dt.datetime) -> QuerySet[Delivery]:
     """The held rows whose hour has come; rows of a paused notification wait until it goes on."""
-    held = Delivery.objects.filter(status=DeliveryStatus.HELD, due_at__lte=now)
+    held = Delivery.objects.filter(shelf=Shelf.HELD, due_at__lte=now)
     return held.filter(notification__state=NotificationState.SENDING).order_by("due_at", "pk")
 
 
@@ -109,7 +110,7 @@ def held_until(notification: Notification) -> dt.datetime | None:
     """When the last of what the notification has held goes into a digest; None when nothing is
     held.
     """
-    held = Delivery.objects.filter(notification=notification, status=DeliveryStatus.HELD)
+    held = Delivery.objects.filter(notification=notification, shelf=Shelf.HELD)
     return held.order_by("-due_at", "-pk").values_list("due_at", flat=True).first()
 
 

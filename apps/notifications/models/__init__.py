@@ -17,10 +17,14 @@ from apps.notifications.models.accounts import (
     WaitingKey,
 )
 from apps.notifications.models.deliveries import (
+    ALONE,
+    SHELVES,
     Delivery,
     DeliveryEvent,
     DeliveryStatus,
     EventKind,
+    Shelf,
+    Slice,
     Tally,
 )
 from apps.notifications.models.engagement import (
@@ -51,7 +55,9 @@ from apps.notifications.models.notifications import (
 from apps.notifications.models.replays import Replay
 
 __all__ = [
+    "ALONE",
     "LANES",
+    "SHELVES",
     "BounceMailbox",
     "BounceRule",
     "Cap",
@@ -74,6 +80,8 @@ __all__ = [
     "ProviderAccount",
     "Recipient",
     "Replay",
+    "Shelf",
+    "Slice",
     "SlowDomain",
     "Source",
     "Tally",

@@ -3,7 +3,7 @@ and the sums beside them.
 """
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, F, Q, Value, When
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -31,13 +31,43 @@ class DeliveryStatus(models.TextChoices):
     IN_DOUBT = "in_doubt", _("Delivery unknown")  # handed over perhaps; held for a person
 
 
+class Shelf(models.IntegerChoices):
+    """The place of a delivery that has to be found among millions.
+
+    The many lie on none: PostgreSQL updates a row in place, and leaves its indexes alone, as long
+    as no value changes that an index names, and a status changes with each step.
+    """
+
+    NONE = 0  # in a slice, or sent
+    WAITING = 1  # for its own claim
+    IN_HAND = 2  # claimed, with a lease of its own
+    HELD = 3
+    FAILED = 4
+    IN_DOUBT = 5
+    SKIPPED = 6
+    CANCELLED = 7
+
+
+SHELVES = {status: Shelf[status.name] for status in DeliveryStatus if status.name in Shelf.names}
+# of what waits or is in hand, where no slice has it
+ALONE = {DeliveryStatus.PENDING: Shelf.WAITING, DeliveryStatus.QUEUED: Shelf.IN_HAND}
+_SHELF = Case(
+    *(When(status=status.value, then=Value(shelf.value)) for status, shelf in SHELVES.items()),
+    *(
+        When(status=status.value, in_slice=False, then=Value(shelf.value))
+        for status, shelf in ALONE.items()
+    ),
+    default=Value(Shelf.NONE.value),
+)
+
+
 class Delivery(models.Model):
     """One message to one person on one channel: the outbox, and the truth about it."""
 
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
-    # Written by the million, and no update can be HOT while `status` is in indexes: every index
-    # costs three writes in a delivery's life. A foreign key that an index below begins with has no
-    # other.
+    # Written by the million: no index, and no condition of one, names what changes between the plan
+    # of a slice and the server's answer (`status`, `account`, `attempts` ...); see Shelf. A foreign
+    # key that an index below begins with has no other.
     notification = models.ForeignKey(
         Notification, on_delete=models.CASCADE, related_name="deliveries", db_index=False
     )
@@ -69,7 +99,13 @@ class Delivery(models.Model):
     # counted before the work, so a poison row can't loop
     attempts = models.PositiveSmallIntegerField(default=0)
     lease_owner = models.CharField(max_length=64, blank=True)
+    # null: not in hand, or by the lease of its slice
     lease_until = models.DateTimeField(null=True, blank=True)
+    # found by its Slice, until something happens to it but being sent
+    in_slice = models.BooleanField(default=False, db_default=False)
+    shelf = models.GeneratedField(
+        expression=_SHELF, output_field=models.PositiveSmallIntegerField(), db_persist=True
+    )
     # no index: nobody asks for an account's deliveries,
     # and deleting one rewrites most rows whatever finds them
     account = models.ForeignKey(
@@ -107,26 +143,34 @@ class Delivery(models.Model):
             ),
         ]
         indexes = [
-            # the claim: the next rows of one notification that are due on a channel
+            # the claim, past the slices: the next rows of a notification that are due on a channel
             models.Index(
                 fields=["notification", "channel", "due_at", "id"],
-                condition=Q(status="pending"),
+                condition=Q(shelf=Shelf.WAITING),
                 name="delivery_due",
             ),
             # digests to be made
-            models.Index(fields=["due_at", "id"], condition=Q(status="held"), name="delivery_held"),
+            models.Index(
+                fields=["due_at", "id"], condition=Q(shelf=Shelf.HELD), name="delivery_held"
+            ),
             # recovery: leases that ran out
             models.Index(
-                fields=["lease_until"], condition=Q(status="queued"), name="delivery_leased"
+                fields=["lease_until"], condition=Q(shelf=Shelf.IN_HAND), name="delivery_leased"
             ),
-            # the names behind a number of the delivery report
-            models.Index(fields=["notification", "status", "-id"], name="delivery_by_status"),
+            # the names behind a number of the delivery report, but for the many
+            models.Index(
+                fields=["notification", "shelf", "-id"],
+                condition=Q(shelf__gt=Shelf.NONE),
+                name="delivery_on_shelf",
+            ),
             # a campaign's list of deliveries, newest first
             models.Index(fields=["notification", "-id"], name="delivery_of_notification"),
             # the list of all deliveries: the rare ones that a person looks for (an index for each,
-            # because SQLite does not see that one status is among two)
-            models.Index(fields=["-id"], condition=Q(status="failed"), name="delivery_failed"),
-            models.Index(fields=["-id"], condition=Q(status="in_doubt"), name="delivery_in_doubt"),
+            # because SQLite does not see that one shelf is among two)
+            models.Index(fields=["-id"], condition=Q(shelf=Shelf.FAILED), name="delivery_failed"),
+            models.Index(
+                fields=["-id"], condition=Q(shelf=Shelf.IN_DOUBT), name="delivery_in_doubt"
+            ),
             # a follower's history
             models.Index(fields=["follower", "-id"], name="delivery_of_follower"),
             # the list of a channel that few messages use, behind a campaign of millions; emails and
@@ -144,6 +188,44 @@ class Delivery(models.Model):
     @property
     def fact_subject(self) -> Subject:
         return Subject("delivery", str(self.uid), str(self.follower or ""))
+
+
+class Slice(models.Model):
+    """The deliveries of a large notification that were planned together, for their first try: one
+    row to claim in place of an entry for each in an index.
+
+    Those of its numbers whose `in_slice` is true. A claim takes the whole or its beginning, which
+    is then a slice of its own, and gives its owner and lease to this row. What comes back, or waits
+    for something, leaves the slice and is claimed by itself.
+    """
+
+    notification = models.ForeignKey(
+        Notification, on_delete=models.CASCADE, related_name="slices", db_index=False
+    )
+    channel = models.CharField(max_length=10, choices=Channel)
+    first = models.BigIntegerField()
+    last = models.BigIntegerField()
+    owner = models.CharField(max_length=64, blank=True)  # as Delivery.lease_owner
+    until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["notification", "channel", "first"], name="slice_begins_once"
+            ),
+            models.CheckConstraint(condition=Q(last__gte=F("first")), name="slice_has_an_end"),
+            models.CheckConstraint(
+                condition=Q(owner="", until=None) | (~Q(owner="") & Q(until__isnull=False)),
+                name="slice_owned_for_a_time",
+            ),
+        ]
+        indexes = [
+            # what a sender holds, and leases that ran out
+            models.Index(fields=["owner"], condition=~Q(owner=""), name="slice_owned"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.first} to {self.last}"
 
 
 class EventKind(models.TextChoices):

@@ -3,16 +3,25 @@ exact at every moment.
 """
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from django.db.models import Max, Min, QuerySet, Sum
+from django.db.models import Max, Min, Q, QuerySet, Sum
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
 from apps.followers.consent import verdict
 from apps.notifications.decide import decision
-from apps.notifications.models import Delivery, DeliveryStatus, Notification, Tally
+from apps.notifications.models import (
+    ALONE,
+    SHELVES,
+    Delivery,
+    DeliveryStatus,
+    Notification,
+    Slice,
+    Tally,
+)
 
 OTHER_EXPLANATIONS = {
     "in_digest": gettext_lazy("went out as part of a digest"),
@@ -168,16 +177,32 @@ def where_tallied(
     return rows.filter(notification__in=holders)
 
 
+def _standing(statuses: Collection[str]) -> Q:
+    """The condition for deliveries with one of these statuses, by an index where there is one: most
+    of a notification's were sent, and the others are on shelves.
+    """
+    known = {**SHELVES, **ALONE}
+    shelves = [known[DeliveryStatus(status)] for status in statuses if status in known]
+    if len(shelves) < len(statuses):
+        return Q(status__in=statuses)
+    # what is in slices is on no shelf; in hand it is for a moment, and it waits at the newest end
+    if not ALONE.keys().isdisjoint(statuses) and Slice.objects.exists():
+        return Q(status__in=statuses)
+    if len(shelves) == 1:
+        return Q(shelf=shelves[0])
+    return Q(shelf__in=shelves)
+
+
 def narrow(
     rows: QuerySet[Counted], status: str = "", reason: str = "", channel: str = ""
 ) -> QuerySet[Counted]:
     """Narrow a list of deliveries, or of their tallies. `status` may also be "waiting" (pending,
     held and queued), and "sent" takes the delivered with it.
     """
-    if status in GROUPS:
-        rows = rows.filter(status__in=GROUPS[status])
+    if status and rows.model is Delivery:
+        rows = rows.filter(_standing(GROUPS.get(status, (status,))))
     elif status:
-        rows = rows.filter(status=status)
+        rows = rows.filter(status__in=GROUPS.get(status, (status,)))
     if reason:
         rows = rows.filter(reason=reason)
     if channel:

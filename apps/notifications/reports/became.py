@@ -23,13 +23,14 @@ from apps.notifications.models import (
     EngagementKind,
     EventKind,
     Notification,
+    Shelf,
 )
 
 SENT = Q(status__in=[DeliveryStatus.SENT, DeliveryStatus.DELIVERED])
 # The address was refused, at the hand-over or later. What was refused for what is in it, or was
 # given up, has failed and is no bounce.
 BOUNCE_REASONS = ("refused_recipient", "undelivered")
-BOUNCED = Q(status=DeliveryStatus.FAILED, reason__in=BOUNCE_REASONS)
+BOUNCED = Q(shelf=Shelf.FAILED, reason__in=BOUNCE_REASONS)
 # What stands behind the @ of a mailbox.
 DOMAIN = Substr("address__key", StrIndex(F("address__key"), Value("@")) + 1)
 NO_DOMAIN = "-"  # the address is gone by now; no domain's name

@@ -4,6 +4,7 @@ import datetime as dt
 import random
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from django.db import connection
 from django.db.models import OuterRef, Q, QuerySet, Subquery, Value
@@ -17,9 +18,10 @@ from apps.notifications.accounts import routing
 from apps.notifications.models import (
     Cap,
     Delivery,
-    DeliveryStatus,
     Notification,
     ProviderAccount,
+    Shelf,
+    Slice,
 )
 from apps.notifications.sending.outcomes import TIRED_AFTER
 
@@ -30,8 +32,17 @@ def due(channel: str, now: dt.datetime) -> QuerySet[Delivery]:
     """The channel's rows that are due.
 
     Each condition is in the index `delivery_due`: a million that can't go out now cost nothing.
+    What is in slices is not among them.
     """
-    return Delivery.objects.filter(status=DeliveryStatus.PENDING, channel=channel, due_at__lte=now)
+    return Delivery.objects.filter(shelf=Shelf.WAITING, channel=channel, due_at__lte=now)
+
+
+class Way(NamedTuple):
+    """An account to go through now, and which rows do; `untried`: what is in slices does, too."""
+
+    account: ProviderAccount
+    which: Q
+    untried: bool = True
 
 
 Group = tuple[list[int], str]  # notifications that are claimed from at once, and on which channel
@@ -57,7 +68,11 @@ def places(
     moment = connection.ops.adapt_datetimefield_value(now)
     waiting = (
         f"FROM {deliveries} d "
-        "WHERE d.notification_id = n.id AND d.channel = %s AND d.status = 'pending'"
+        f"WHERE d.notification_id = n.id AND d.channel = %s AND d.shelf = {Shelf.WAITING.value}"
+    )
+    sliced = (
+        f"EXISTS (SELECT 1 FROM {Slice._meta.db_table} s "  # noqa: S608  # a name of ours
+        "WHERE s.notification_id = n.id AND s.channel = %s AND s.owner = '')"
     )
     one = (
         "SELECT * FROM (SELECT n.id, n.notification_type_id, "  # noqa: S608  # names and marks
@@ -65,7 +80,8 @@ def places(
         f"FROM {Notification._meta.db_table} n "
         f"JOIN {NotificationType._meta.db_table} t ON t.id = n.notification_type_id "
         "WHERE n.lane = %s AND n.state = 'sending' AND n.wakes_at IS NULL "
-        f"AND (SELECT d.due_at {waiting} ORDER BY d.due_at LIMIT 1) <= %s {{theirs}}"
+        f"AND ((SELECT d.due_at {waiting} ORDER BY d.due_at LIMIT 1) <= %s {{theirs}}"
+        f"OR (n.send_at <= %s AND {sliced})) "
         "ORDER BY n.id LIMIT %s) AS due"
     )
     asked = []
@@ -85,7 +101,7 @@ def places(
             )
             values = [*services, channel, moment]
         asked.append(one.format(theirs=theirs))
-        params += [channel, lane.value, channel, moment, *values, most]
+        params += [channel, lane.value, channel, moment, *values, moment, channel, most]
     if not asked:
         return []
     found = run(" UNION ALL ".join(asked), params)
@@ -123,19 +139,17 @@ def groups_due(
     return [(pks, channel) for (channel, _, _), pks in shared]
 
 
-def ways_out(
-    lane: Lane, *, full: Collection[int], now: dt.datetime
-) -> dict[str, list[tuple[ProviderAccount, Q]]]:
-    """The accounts to go through now, {channel: [(account, which rows)]}, without those that are
-    `full`: of each channel the first that can be used, and a second one for what the first has put
-    off TIRED_AFTER times and more.
+def ways_out(lane: Lane, *, full: Collection[int], now: dt.datetime) -> dict[str, list[Way]]:
+    """The accounts to go through now, {channel: ways}, without those that are `full`: of each
+    channel the first that can be used, and a second one for what the first has put off TIRED_AFTER
+    times and more.
 
     A channel with several services (FCM, APNs) has such accounts for each, as an address is known
     to one of them only. What is in doubt never waits for a second account: such a message only
     waits again where its type says "send again" or a person did, and it carries the same
     Message-ID whatever way it takes.
     """
-    ways: dict[str, list[tuple[ProviderAccount, Q]]] = {}
+    ways: dict[str, list[Way]] = {}
     for (channel, via), accounts in routing.services(now=now, lane=lane.value).items():
         theirs = Q()
         if via:
@@ -143,11 +157,12 @@ def ways_out(
         first = accounts[0]
         other = next(iter(accounts[1:]), None)
         if other is None:
-            found = [(first, theirs)]
+            found = [Way(first, theirs)]
         else:
             tired = Q(attempts__gte=TIRED_AFTER, account=first)
-            found = [(first, theirs & (~tired | Q(account=None))), (other, theirs & tired)]
-        free = [(account, which) for account, which in found if account.pk not in full]
+            fresh = theirs & (~tired | Q(account=None))
+            found = [Way(first, fresh), Way(other, theirs & tired, untried=False)]
+        free = [way for way in found if way.account.pk not in full]
         if free:
             ways.setdefault(channel, []).extend(free)
     return ways

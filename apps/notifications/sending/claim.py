@@ -8,14 +8,14 @@ from functools import partial
 from typing import NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, Value, When
 
 from apps.content.render import compiled
 from apps.followers.models import Channel
 from apps.lib.queue.lanes import Lane
 from apps.lib.steady_clock import database_now
 from apps.notifications.accounts import routing
-from apps.notifications.books import tallies
+from apps.notifications.books import slices, tallies
 from apps.notifications.decide import caps
 from apps.notifications.limits import domains, grant
 from apps.notifications.messages.person import complete
@@ -28,8 +28,8 @@ from apps.notifications.models import (
     NotificationState,
     ProviderAccount,
 )
-from apps.notifications.sending.choose import due, groups_due, ways_out
-from apps.notifications.sending.held import lease_end, release, stopped
+from apps.notifications.sending.choose import Way, due, groups_due, ways_out
+from apps.notifications.sending.held import release, stopped
 from apps.notifications.sending.judge import ALLOWED, decide_rows, judge_rows
 
 # seconds after which a claim that finds only what may not go now leaves it to the next
@@ -74,17 +74,18 @@ def claim(
         limited = caps.enabled()
     reach = {}
     for channel, found in ways.items():
-        reach[channel] = {routing.via(account) for account, _ in found}
+        reach[channel] = {routing.via(way.account) for way in found}
     groups = groups_due(lane, reach, limited=limited, now=now)
     # an account whose rate is used up is asked once, not for each of 500 notifications
     spent: set[int] = set()
     for done, (pks, channel) in enumerate(groups, start=1):
-        for way, which in ways[channel]:
-            if way.pk in spent:
+        for way in ways[channel]:
+            account = way.account
+            if account.pk in spent:
                 continue
-            wanted = room.get(way.pk, size)
+            wanted = room.get(account.pk, size)
             look = partial(
-                _claim_from, pks, way, which, owner=owner, size=wanted, limited=limited, now=now
+                _claim_from, pks, way, owner=owner, size=wanted, limited=limited, now=now
             )
             taken = look()
             looked = taken.found > 0
@@ -92,11 +93,11 @@ def claim(
             while taken.found and not taken.rows and time.monotonic() < until:
                 taken = look()
             if taken.spent:
-                spent.add(way.pk)
-            rows = _without_stopped(owner, way, taken.rows)
+                spent.add(account.pk)
+            rows = _without_stopped(owner, account, taken.rows)
             if rows:
                 last = taken.found < wanted and done == len(groups)
-                return Batch(way, rows, last=last)
+                return Batch(account, rows, last=last)
             if looked:  # everything claimed was skipped or put off: it may have been the last
                 tallies.finish_all_done(pks, now=now)
     return None
@@ -122,8 +123,7 @@ def _without_stopped(owner: str, account: ProviderAccount, rows: Sequence[Row]) 
 
 def _claim_from(
     pks: Sequence[int],
-    account: ProviderAccount,
-    which: Q,
+    way: Way,
     *,
     owner: str,
     size: int,
@@ -131,6 +131,7 @@ def _claim_from(
     now: dt.datetime,
 ) -> _Taken:
     """Claim from one notification, or from several that have no limits of their own."""
+    account = way.account
     with transaction.atomic():
         related = Notification.objects.select_related("notification_type", "version__template")
         wanted = related.filter(pk__in=pks, state=NotificationState.SENDING)
@@ -145,7 +146,7 @@ def _claim_from(
         mine = Q(notification=notification)
         if len(of) > 1:
             mine = Q(notification__in=of)
-        found = due(account.channel, now).filter(which, mine).order_by("due_at", "pk")
+        found = due(account.channel, now).filter(way.which, mine).order_by("due_at", "pk")
         # SQLite has one writer at a time anyway
         skip = connection.features.has_select_for_update_skip_locked
         # no_key: an event's foreign key does not wait for it
@@ -153,6 +154,9 @@ def _claim_from(
         ids = set()
         if granted:
             ids = set(free.values_list("pk", flat=True)[:granted])
+        if len(of) == 1 and way.untried:
+            rest = granted - len(ids)
+            ids |= slices.take(notification.pk, account.channel, owner=owner, most=rest, now=now)
         judged = []
         if ids:
             judged = judge_rows(of, account.channel, ids)
@@ -173,7 +177,7 @@ def _claim_from(
             status=DeliveryStatus.QUEUED,
             account=account,
             lease_owner=owner,
-            lease_until=lease_end(),
+            lease_until=Case(When(in_slice=True, then=Value(None)), default=slices.lease_end()),
             attempts=F("attempts") + 1,
         )
         tallies.shift(tallies.moved(before, after))
@@ -206,5 +210,5 @@ def _in_turn(
     pairs = [(row.pk, row.domain) for row in rows]
     turn = domains.sort_out(notification=notification, account=account, rows=pairs, now=now)
     later = [Delivery(pk=pk, due_at=due_at) for pk, due_at in turn.later.items()]
-    Delivery.objects.bulk_update(later, ["due_at"], batch_size=200)
+    Delivery.objects.bulk_update(later, ["due_at", "in_slice"], batch_size=200)
     return [row for row in rows if row.pk in turn.go]

@@ -5,13 +5,12 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import DateTimeField, ExpressionWrapper, F, Value
-from django.db.models.expressions import Combinable
+from django.db.models import F
 from django.db.models.functions import Now
 
 from apps.lib import steady_clock
 from apps.lib.sql.raw import fetch
-from apps.notifications.books import tallies
+from apps.notifications.books import slices, tallies
 from apps.notifications.books.transitions import doubted_among
 from apps.notifications.messages.row import COLUMNS, NOTIFICATION, Row, row_of
 from apps.notifications.models import (
@@ -19,17 +18,9 @@ from apps.notifications.models import (
     DeliveryStatus,
     Notification,
     NotificationState,
+    Shelf,
 )
 from apps.notifications.sending.judge import decide_rows, judge_rows
-
-LEASE = dt.timedelta(seconds=60)
-
-
-def lease_end() -> Combinable:
-    """When a lease that begins now ends, by the clock of the database: the clocks of two machines
-    may differ by more than a lease.
-    """
-    return ExpressionWrapper(Now() + Value(LEASE), output_field=DateTimeField())
 
 
 def held_by(owner: str, ids: Iterable[int]) -> set[int]:
@@ -44,8 +35,10 @@ def held_by(owner: str, ids: Iterable[int]) -> set[int]:
 
 def held_rows(owner: str) -> list[Row]:
     """All that `owner` holds, for whoever takes over from it."""
-    rows = Delivery.objects.filter(status=DeliveryStatus.QUEUED, lease_owner=owner).order_by("pk")
-    found = fetch(rows.values_list(*COLUMNS))
+    alone = Delivery.objects.filter(shelf=Shelf.IN_HAND, lease_owner=owner)
+    ids = set(alone.values_list("pk", flat=True)) | slices.in_hand(owner)
+    rows = Delivery.objects.filter(pk__among=ids, status=DeliveryStatus.QUEUED, lease_owner=owner)
+    found = fetch(rows.order_by("pk").values_list(*COLUMNS))
     related = Notification.objects.select_related("notification_type")
     of = related.in_bulk({each[NOTIFICATION] for each in found})
     return [row_of(each, of[each[NOTIFICATION]]) for each in found]
@@ -71,17 +64,18 @@ def still_wanted(owner: str, rows: Sequence[Row], *, now: dt.datetime) -> list[R
                 of[pk].expires_at = expires_at
             judged = judge_rows(of, channel, {row.pk for row in group})
             wanted += decide_rows(channel, judged, ledger=None, now=now, held=True)
-        _renew({row.pk for row in wanted})
+        _renew(owner, {row.pk for row in wanted})
     allowed = {row.pk for row in wanted}
     return [row for row in rows if row.pk in allowed]
 
 
-def _renew(ids: set[int]) -> None:
+def _renew(owner: str, ids: set[int]) -> None:
     """Renew the leases of which half is over: each new one costs its row a write to all indexes,
     and most rows leave within a second or two.
     """
-    rows = Delivery.objects.filter(pk__among=ids, lease_until__lt=Now() + LEASE / 2)
-    rows.update(lease_until=lease_end())
+    rows = Delivery.objects.filter(pk__among=ids, lease_until__lt=Now() + slices.LEASE / 2)
+    rows.update(lease_until=slices.lease_end())
+    slices.renew(owner)
 
 
 def stopped(notifications: Collection[int]) -> set[int]:
@@ -132,6 +126,10 @@ def release(owner: str, rows: Iterable[Row]) -> None:
                 before.append(place)
                 after.append(place._replace(status=status.value, reason=reason or row.reason))
             Delivery.objects.filter(pk__among={row.pk for row in group}).update(
-                attempts=F("attempts") - 1, lease_owner="", lease_until=None, **change
+                attempts=F("attempts") - 1,
+                lease_owner="",
+                lease_until=None,
+                in_slice=False,
+                **change,
             )
         tallies.shift(tallies.moved(before, after))

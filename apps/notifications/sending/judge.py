@@ -145,7 +145,11 @@ def _put_off(later: Sequence[tuple[Row, Decision]], *, now: dt.datetime, held: b
     Delivery.objects.bulk_update(due_at, ["due_at"], batch_size=200)
     for status, those in ends.items():
         Delivery.objects.filter(pk__among=those).update(
-            status=status, attempts=F("attempts") - int(held), lease_owner="", lease_until=None
+            status=status,
+            attempts=F("attempts") - int(held),
+            lease_owner="",
+            lease_until=None,
+            in_slice=False,
         )
     DeliveryEvent.objects.bulk_create(events, batch_size=1000)
     tallies.shift(tallies.moved(before, after))

@@ -357,7 +357,8 @@ def _update(rows: Sequence[tuple[Any, ...]]) -> None:
     update = (
         f"UPDATE {Delivery._meta.db_table} "  # noqa: S608  # a name of ours, no value
         "SET status=%s, reason=%s, error=%s, due_at=%s, attempts=attempts-%s, "
-        "account_id=%s, provider_id=%s, finished_at=%s, lease_owner='', lease_until=NULL "
+        "account_id=%s, provider_id=%s, finished_at=%s, lease_owner='', lease_until=NULL, "
+        "in_slice=false "
         "WHERE id=%s"
     )
     with connection.cursor() as cursor:

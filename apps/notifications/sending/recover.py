@@ -11,13 +11,14 @@ from apps.channels.contract import Outcome, Result
 from apps.lib import steady_clock
 from apps.lib.actor import SYSTEM
 from apps.lib.facts import Kind, tell
-from apps.notifications.books import tallies
+from apps.notifications.books import slices, tallies
 from apps.notifications.messages.row import Row
 from apps.notifications.models import (
     Delivery,
     DeliveryEvent,
     DeliveryStatus,
     EventKind,
+    Shelf,
     sentences,
 )
 from apps.notifications.sending import outcomes
@@ -41,11 +42,15 @@ def expired_leases(*, now: dt.datetime) -> None:
     after their lease and a quarter hour.
     """
     # by the clock of the database, as the lease was
-    lost = Delivery.objects.filter(status=DeliveryStatus.QUEUED, lease_until__lt=Now() - ELSEWHERE)
-    for owner in set(lost.values_list("lease_owner", flat=True)[:1000]) - owners_here():
+    long_ago = Now() - ELSEWHERE
+    lost = Delivery.objects.filter(shelf=Shelf.IN_HAND, lease_until__lt=long_ago)
+    owners = set(lost.values_list("lease_owner", flat=True)[:1000])
+    owners.update(slices.owned(until__lt=long_ago).values_list("owner", flat=True)[:1000])
+    for owner in owners - owners_here():
         log.warning("The journal of %s is lost with its machine; what it held is in doubt", owner)
         _take_over(owner, Notes(unreadable=1))
     of_the_dead(_take_over)
+    slices.close_some()
 
 
 def _take_over(owner: str, notes: Notes) -> None:
@@ -128,7 +133,7 @@ def _count_crash(owner: str, row: Row, *, place: int) -> None:
             data = {"channel": row.channel, "reason": "quarantined", "said": said}
             tell(Kind.DELIVERY_FAILED, by=SYSTEM, now=now, about=row, data=data)
         Delivery.objects.filter(pk=row.pk).update(
-            error=said, lease_owner="", lease_until=None, **change
+            error=said, lease_owner="", lease_until=None, in_slice=False, **change
         )
         place_now = row.place()
         reason = change.get("reason", row.reason)

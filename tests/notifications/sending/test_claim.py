@@ -10,6 +10,7 @@ from apps.followers.models import Follower, NotificationType, Rhythm
 from apps.lib.queue.lanes import Lane
 from apps.notifications import control
 from apps.notifications.accounts.edit import AccountLimits, AccountValues, change_account
+from apps.notifications.books import slices
 from apps.notifications.limits.domains import set_domain_limit
 from apps.notifications.models import Cap, Delivery, Notification, ProviderAccount
 from apps.notifications.sending import claim
@@ -42,13 +43,13 @@ def test_a_lease_is_renewed_when_half_of_it_is_over_and_not_before(
     batch = claim.claim(Lane.BULK, owner="me", size=2)
     assert batch is not None
     young, old = (row.pk for row in batch.rows)
-    left = sending_held.LEASE / 2 - dt.timedelta(seconds=1)
+    left = slices.LEASE / 2 - dt.timedelta(seconds=1)
     Delivery.objects.filter(pk=old).update(lease_until=Now() + left)
     before = dict(Delivery.objects.values_list("pk", "lease_until"))
     assert len(sending_held.still_wanted("me", batch.rows, now=timezone.now())) == 2
     after = dict(Delivery.objects.values_list("pk", "lease_until"))
     assert after[young] == before[young]
-    assert after[old] >= before[old] + sending_held.LEASE / 2
+    assert after[old] >= before[old] + slices.LEASE / 2
 
 
 def test_single_messages_of_a_type_are_claimed_together_each_with_its_own_words(

@@ -17,7 +17,7 @@ from apps.followers.models import Channel, Follower
 from apps.notifications.accounts.hold_ups import HoldUp, HoldUpKind, hold_ups_of_delivery
 from apps.notifications.decide.fallback import acknowledge
 from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, Notification
-from apps.notifications.reports.balance import Balance, explain, where_tallied
+from apps.notifications.reports.balance import Balance, explain, narrow, where_tallied
 from apps.notifications.reports.trail import Step, account_names, trail_of
 
 DELIVERIES = Delivery.objects.select_related("notification", "follower", "address")
@@ -241,7 +241,7 @@ class Deliveries(Endpoint):
     def get(self, request: Request) -> Response:
         asked = self.query(DeliveryQuery)
         whose = {name: asked.pop(name) for name in WHOSE if name in asked}
-        rows = DELIVERIES.filter(**asked)
+        rows = narrow(DELIVERIES, **asked)
         if not whose:
             rows = where_tallied(rows, **asked)
         for name, uid in whose.items():

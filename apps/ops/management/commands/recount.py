@@ -6,7 +6,7 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from apps.notifications.books import pointers, tallies
+from apps.notifications.books import pointers, slices, tallies
 from apps.notifications.models import Notification
 
 
@@ -42,6 +42,8 @@ class Command(BaseCommand):
             if gone := pointers.clear(pk):
                 lost += gone
                 self.stdout.write(f"{uid}  {gone} pointed to a follower or an address that is gone")
+            if alone := slices.let_out(pk):
+                self.stdout.write(f"{uid}  {alone} waited where nobody claimed them, and go on now")
             for place, delta in sorted(tallies.rebuild(pk).items()):
                 wrong += 1
                 self.stdout.write(
