@@ -1,5 +1,7 @@
 """Merge another follower into this one: what the one will be is shown beforehand."""
 
+import datetime as dt
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -18,6 +20,7 @@ from apps.followers.merging.merge import CanNotMerge, merge, preview
 from apps.followers.models import Follower
 from apps.followers.people.find_follower import find_one
 from apps.lib.refusals import Refused
+from apps.lib.written import written
 from apps.notifications.books.mistaken import delete_mistake
 
 
@@ -41,8 +44,7 @@ def page(request: HttpRequest, uid: UUID) -> HttpResponse:
                     {
                         "name": field_of(line.name),
                         "values": [
-                            readable(value_of(line.name, value))
-                            for value in (line.kept, line.gone, line.after)
+                            _said(line.name, value) for value in (line.kept, line.gone, line.after)
                         ],
                     }
                     for line in preview(kept=follower, gone=other)
@@ -50,6 +52,13 @@ def page(request: HttpRequest, uid: UUID) -> HttpResponse:
             except CanNotMerge as error:
                 context["problem"] = error.sentence
     return render(request, "dashboard/audience/followers/merge.html", context)
+
+
+def _said(name: str, value: Any) -> str:
+    """Say a value as people read it, a moment by their clock."""
+    if isinstance(value, dt.datetime):
+        return written(timezone.localtime(value), "d MMM y, HH:mm")
+    return readable(value_of(name, value))
 
 
 def _merged(request: HttpRequest, follower: Follower) -> HttpResponse:

@@ -204,6 +204,7 @@ def test_an_administrator_sees_what_a_merge_makes_and_does_it(
     page = client.get(path, {"q": "a@example.org"}).content.decode()
     assert "anna@example.com, a@example.org" in page
     assert "crm-7" in page
+    assert "+00:00" not in page
     client.post(path, {"other": str(gone.uid)})
     assert Follower.objects.get().external_id == "crm-7"
 
