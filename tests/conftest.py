@@ -185,6 +185,7 @@ def nothing_remembered() -> None:
     translation.deactivate()
     links.forget()
     health.forget()
+    shift.last_shifts.clear()
 
 
 # ---- followers: Anna reads everything, Boris (Russian, Moscow) unsubscribed, Chen has a phone

@@ -49,7 +49,7 @@ class Remedy(StrEnum):
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that takes longer than to read the answer
 class Outcome:
     """End of one hand-over: `detail` is what the provider said, at most 500 characters;
     `retry_after` in seconds, at most a day.
@@ -74,13 +74,16 @@ class Outcome:
     def __post_init__(self) -> None:
         # PostgreSQL stores no NUL and no half characters;
         # one odd answer must not keep its whole slice out of the books
-        for name, longest in (("detail", 500), ("provider_id", 255)):
-            if (as_it_is := getattr(self, name)).isprintable() and len(as_it_is) <= longest:
-                continue
-            said = as_it_is.encode("utf-8", "replace").decode()
-            object.__setattr__(self, name, _CONTROL.sub(" ", said)[:longest])
+        if not self.detail.isprintable() or len(self.detail) > 500:
+            self.detail = _storable(self.detail)[:500]
+        if not self.provider_id.isprintable() or len(self.provider_id) > 255:
+            self.provider_id = _storable(self.provider_id)[:255]
         if self.retry_after is not None:
-            object.__setattr__(self, "retry_after", min(max(0.0, self.retry_after), LONGEST_WAIT))
+            self.retry_after = min(max(0.0, self.retry_after), LONGEST_WAIT)
+
+
+def _storable(said: str) -> str:
+    return _CONTROL.sub(" ", said.encode("utf-8", "replace").decode())
 
 
 M = TypeVar("M")

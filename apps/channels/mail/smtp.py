@@ -19,7 +19,7 @@ from django.utils.translation import gettext_noop as _
 from apps.channels.blame import Stage, refusal, used_up
 from apps.channels.contract import BadSettings, Flow, Outcome, Provider, Result, Session, Setting
 from apps.channels.mail.dkim import BadKey, Signer
-from apps.channels.mail.mime import BadHeader, as_bytes, envelope, needs_smtputf8
+from apps.channels.mail.mime import BadHeader, as_bytes, envelope
 from apps.channels.mail.sender import BOUNCES, FROM, bounce_address_of, sender_of
 from apps.channels.mail.smtp_wire import Answer, CutShort, Unwilling, Wire, said
 from apps.channels.messages import Mail, Sender
@@ -158,7 +158,7 @@ def _signer(settings: Mapping[str, Any], domain: str) -> Signer | None:
         raise BadSettings(str(error)) from error
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Letter:
     """A mail as it goes out."""
 
@@ -347,12 +347,13 @@ class SmtpSession(Session[Mail]):
         content = as_bytes(mail)
         if self._signer:
             content = self._signer.sign(content)
+        recipient = envelope(mail.to)
         return _Letter(
             mail,
             mail.return_path.encode() or _return_path(mail.sender),
-            envelope(mail.to).encode(),
+            recipient.encode(),
             content,
-            needs_smtputf8(mail.to),
+            not recipient.isascii(),
             not content.isascii(),
         )
 

@@ -8,7 +8,6 @@ What an answer means for a message is decided in smtp.py.
 """
 
 import re
-import select
 import socket
 import ssl
 import struct
@@ -24,6 +23,9 @@ LONGEST_ANSWER = (
 LONGEST_RECORD = 16 * 1024  # RFC 8446 5.1: what TLS seals and sends in one piece
 NO_ANSWER = 0  # the code of what is no answer: three digits are missing, or it never ends
 GOODBYE_SECONDS = 5.0  # nothing depends on the answer to QUIT
+# How long the kernel waits in a read before we look to the time. It is as long as a message whose
+# envelope went along waits for the answer before it (smtp.py): so no read sets another time.
+ONE_WAIT = 5.0
 
 Answer = tuple[int, bytes]
 _HOST_NAME = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
@@ -79,9 +81,9 @@ class Wire:
         self._host = host
         self._timeout = timeout
         self._socket = socket.create_connection((host, port), timeout)
-        self._patience = timeout  # how long one read waits now
+        self._wait = timeout  # how long one read waits at most
+        self._patience = timeout  # how long it waits now
         self._unread = b""
-        self._poll: select.poll | None = None
         # a command must not wait in the kernel until the last one is acknowledged (40 ms with
         # delayed ACKs)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -98,8 +100,10 @@ class Wire:
 
     def _leave_time_to_the_kernel(self) -> None:
         self._socket.settimeout(None)
-        for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
-            self._socket.setsockopt(socket.SOL_SOCKET, option, _interval(self._timeout))
+        wait = _interval(self._timeout)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, wait)
+        self._wait = min(self._timeout, ONE_WAIT)
+        self._wait_at_most(self._wait)
 
     # ---- before the first message
     def greet(self) -> None:
@@ -144,9 +148,9 @@ class Wire:
         # same reason (RFC 3207 4.2).
         self._unread = b""
         self._sealed = True
-        self._wait_at_most(self._timeout)
+        self._wait = self._timeout
+        self._wait_at_most(self._wait)
         self._socket = tls.wrap_socket(self._socket, server_hostname=self._host)
-        self._poll = None
         self._introduce()
 
     def log_in(self, username: str, password: str) -> None:
@@ -199,18 +203,25 @@ class Wire:
 
     def speaks_within(self, seconds: float) -> bool:
         """Whether something of an answer is there by then, or the end of the connection."""
-        if self._unread or (isinstance(self._socket, ssl.SSLSocket) and self._socket.pending()):
+        if self._unread:
             return True
-        if self._poll is None:
-            self._poll = select.poll()  # select() can't watch a descriptor above 1023
-            self._poll.register(self._socket, select.POLLIN)
-        return bool(self._poll.poll(seconds * 1000))
+        try:
+            self._unread = self._receive(time.monotonic() + seconds)
+        except TimeoutError:
+            return False
+        except OSError:
+            return True  # who reads the answer meets it again
+        return True
 
     def answer(self, patience: float | None = None) -> Answer:
         """The next answer within `patience` seconds (or the usual ones): its last line's code (in a
         good one all are the same) and all its text. Raises OSError where the connection is gone or
         silent.
         """
+        line, ended, rest = self._unread.partition(b"\n")
+        if ended and 3 <= len(line) <= 1000 and line[:3].isdigit() and line[3:4] != b"-":
+            self._unread = rest  # as nearly always: one line, and there already
+            return int(line[:3]), line[4:]
         until = time.monotonic() + (patience or self._timeout)
         texts: list[bytes] = []
         size = 0
@@ -237,10 +248,8 @@ class Wire:
         several waits: to set another time for each answer would cost as much as to hear it.
         """
         while (left := until - time.monotonic()) > 0:
-            wait = self._timeout
-            if (
-                left < 0.9 * self._timeout
-            ):  # only an answer in pieces, or the end of a long patience
+            wait = self._wait
+            if left < 0.9 * wait:  # only an answer in pieces, or the end of a long patience
                 wait = left
             if self._patience != wait:
                 self._wait_at_most(wait)

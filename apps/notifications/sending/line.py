@@ -126,6 +126,10 @@ class Line:
         """Whether each result was taken; what they make due is looked for afterwards."""
         return not self._ended
 
+    def connections(self) -> int:
+        """How many connections took part, but for those that the server did not want."""
+        return len(self._hands)
+
     def full(self) -> bool:
         """Whether there are enough results for a transaction."""
         return len(self._ended) >= FLUSH_ROWS

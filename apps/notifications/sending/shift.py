@@ -5,7 +5,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection as database
 
@@ -33,6 +33,9 @@ LARGEST_CLAIM = 1000
 AHEAD_SECONDS = 1.0
 FRESH_SECONDS = 2.0  # then consent of those who wait in this process is asked again
 FLUSH_SECONDS = 0.5
+# what a message says of the time may be so old: to judge the clock for each takes a twentieth of
+# its making
+CLOCK_SECONDS = 0.1
 # more connections are opened this often, while this process mostly waits for answers
 WIDEN_SECONDS = 0.25
 MOSTLY_WAITING = 0.6  # of one core's time, at work or in wait for the core
@@ -42,6 +45,19 @@ if database.vendor == "sqlite":
     MOST_CONNECTIONS = 2
 else:
     MOST_CONNECTIONS = 1000
+
+
+class LastShift(NamedTuple):
+    """What the next shift of an account begins by. A task takes some seconds, and a server that was
+    far away then still is.
+    """
+
+    # half of them are opened at once, so that those which a near server does not need are soon gone
+    connections: int = 0
+    pace: float = 0.0  # messages a second
+
+
+last_shifts: dict[int, LastShift] = {}  # in this process, by the account's primary key
 
 
 class Shift:
@@ -64,9 +80,14 @@ class Shift:
             news=news,
         )
         self._most = min(self._kind.connections(self._settings), MOST_CONNECTIONS)
+        last = last_shifts.get(account.pk, LastShift())
+        self._at_once = last.connections // 2
+        self._pace_before = last.pace
         self._connections: list[Connection] = []
         self._began = self._flushed = self._fresh = self._widened = time.monotonic()
         self._used = thread_times.awake_here()
+        self._judged = self._began  # the clock, for what messages say of the time
+        self._now = steady_clock.now()
         self._closed: float | None = None
         self._done = 0
         first = self._kind.open(self._settings)
@@ -77,19 +98,25 @@ class Shift:
             self._connections.append(Connection(self._line, first))
 
     def _message(self, row: Row) -> Any:
+        passed = time.monotonic()
+        if passed - self._judged > CLOCK_SECONDS:
+            self._judged = passed
+            self._now = steady_clock.now()
         return message_of(
             row,
             account=self._settings,
-            now=steady_clock.now(),
+            now=self._now,
             lines=self._kind.takes_lines,
         )
 
     # ---- what waits here
     def room(self) -> int:
         """How many more rows the shift can use: none, or what goes out in AHEAD_SECONDS at the pace
-        so far.
+        so far, in the beginning at that of the account's last shift.
         """
-        pace = self._done / max(time.monotonic() - self._began, 0.1)
+        pace = self._pace()
+        if time.monotonic() - self._began < AHEAD_SECONDS:
+            pace = max(pace, self._pace_before)
         most = LARGEST_CLAIM
         if self._kind.local:
             most = FIRST_CLAIM  # work of this thread keeps all others waiting
@@ -97,6 +124,9 @@ class Shift:
         if self._line.open and self._line.waiting() < ahead // 2:
             return ahead
         return 0
+
+    def _pace(self) -> float:
+        return self._done / max(time.monotonic() - self._began, 0.1)
 
     def put(self, rows: list[Row]) -> None:
         """Add claimed rows."""
@@ -143,6 +173,9 @@ class Shift:
     def _widen(self) -> None:
         """Open more connections while rows wait and this process mostly waits for answers."""
         now = time.monotonic()
+        if waiting := self._at_once and self._line.waiting():
+            self._open_more(min(self._at_once - 1, waiting))
+            self._at_once = 0
         if now - self._widened < WIDEN_SECONDS:
             return
         # on a busy machine a thread gets the processor late: the server has not kept it waiting
@@ -153,11 +186,15 @@ class Shift:
         line = self._line
         if share >= MOSTLY_WAITING or line.crowded or not (line.open and line.waiting()):
             return
-        have = len(self._connections)
+        self._open_more(len(self._connections))
+
+    def _open_more(self, count: int) -> None:
+        """Open so many more connections, as far as the account allows them."""
+        room = self._most - len(self._connections)
         try:
-            for _ in range(min(have, self._most - have)):
+            for _ in range(min(count, room)):
                 session = self._kind.open(self._settings)
-                self._connections.append(Connection(line, session))
+                self._connections.append(Connection(self._line, session))
         except Exception:
             # a bug, or no more threads: the other accounts have nothing to do with it
             self._most = len(self._connections)
@@ -214,6 +251,7 @@ class Shift:
         self._here.close()
         self._book(last=True)
         give_back(self._owner, self._account, self._line.withdraw())
+        last_shifts[self._account.pk] = LastShift(self._line.connections(), self._pace())
         if self._line.fault:
             health.pause(self._account, detail=self._line.fault, now=steady_clock.now())
         if self._line.error:

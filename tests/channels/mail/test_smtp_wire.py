@@ -2,6 +2,7 @@
 
 import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
 
@@ -48,6 +49,39 @@ def test_longer_patience_is_several_waits(
 
     monkeypatch.setattr(wire, "_receive", piece)
     assert wire.answer(FOREVER) == (250, b"ok\r")
+
+
+def test_a_server_that_answers_a_byte_at_a_time_gets_no_more_time_by_that(
+    ends: tuple[Wire, socket.socket],
+) -> None:
+    wire, end = ends
+    over = threading.Event()
+
+    def drip() -> None:
+        while not over.wait(A_MOMENT / 5):
+            end.sendall(b"2")
+
+    server = threading.Thread(target=drip)
+    server.start()
+    with pytest.raises(TimeoutError):
+        wire.answer(4 * A_MOMENT)
+    over.set()
+    server.join()
+
+
+def test_the_end_of_the_connection_is_heard_and_still_there_for_who_reads_the_answer(
+    ends: tuple[Wire, socket.socket],
+) -> None:
+    wire, end = ends
+    assert not wire.speaks_within(0.0)
+    end.sendall(b"250 ")
+    assert wire.speaks_within(FOREVER)
+    end.sendall(b"ok\r\n")
+    assert wire.answer(FOREVER) == (250, b"ok\r")
+    end.close()
+    assert wire.speaks_within(FOREVER)
+    with pytest.raises(ConnectionError):
+        wire.answer(FOREVER)
 
 
 def test_a_write_that_nobody_takes_says_how_much_was_taken(

@@ -139,8 +139,9 @@ def test_a_late_answer_that_the_database_does_not_take_is_kept_for_the_recovery(
 def test_what_the_database_did_not_take_is_booked_by_the_recovery_and_not_sent_again(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(*_: Any, **__: Any) -> None:
-        raise OperationalError("The server closed the connection.")
+    def away(_: str, rows: list[Any]) -> None:
+        if rows:  # with none the database is not asked, however late the first ones are
+            raise OperationalError("The server closed the connection.")
 
     connections(2)
     receiver.slowness = 0.05
@@ -174,6 +175,44 @@ def test_more_connections_are_opened_while_the_server_keeps_us_waiting(
     assert stands(notification) == {"sent": 40}
     assert len(set(receiver.recipients)) == len(receiver.recipients) == 40
     assert 1 < receiver.connections <= 4
+
+
+@pytest.mark.parametrize(("had", "begins"), [(8, 4), (3, 1), (1, 1)])
+def test_a_task_begins_with_half_of_the_connections_that_the_one_before_had(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, had: int, begins: int
+) -> None:
+    monkeypatch.setattr(shift, "WIDEN_SECONDS", FOREVER)
+    monkeypatch.setattr(shift, "MOST_CONNECTIONS", 8)
+    connections(8)
+    account = ProviderAccount.objects.get(provider="smtp")
+    shift.last_shifts[account.pk] = shift.LastShift(connections=had)
+    receiver.answers["DOT"] = hold(lambda: receiver.connections >= begins)
+    notification = tell(make_type(), people(20), version=make_version())
+    sending_sender.send_lane(name=Lane.BULK)
+    assert stands(notification) == {"sent": 20}
+    assert receiver.connections == begins
+    assert shift.last_shifts[account.pk].connections == begins, "and the next one by this"
+
+
+def test_a_task_takes_as_many_at_once_as_went_out_in_a_second_before(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shift, "AHEAD_SECONDS", FOREVER)
+    monkeypatch.setattr(shift, "FIRST_CLAIM", 2)
+    monkeypatch.setattr(sending_sender, "FIRST_CLAIM", 2)
+    claimed: list[int] = []
+    put = sending_line.Line.put
+
+    def noted(line: sending_line.Line, rows: list[Any], **more: Any) -> None:
+        claimed.append(len(rows))
+        put(line, rows, **more)
+
+    monkeypatch.setattr(sending_line.Line, "put", noted)
+    account = ProviderAccount.objects.get(provider="smtp")
+    shift.last_shifts[account.pk] = shift.LastShift(pace=5.0)
+    tell(make_type(), people(20), version=make_version())
+    sending_sender.send_lane(name=Lane.BULK)
+    assert claimed[:2] == [2, 18], "the first who has no shift yet, then all there are"
 
 
 @pytest.mark.reported
