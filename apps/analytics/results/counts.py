@@ -26,7 +26,7 @@ MINUTE = dt.timedelta(minutes=1)
 
 
 @dataclass(slots=True)
-class Slice:
+class Portion:
     """Numbers of one domain, language or channel. `tracked`: emails among what was sent, which
     opens and clicks are a share of.
     """
@@ -38,7 +38,7 @@ class Slice:
     clicked: int = 0
     bounced: int = 0
 
-    def add(self, other: "Slice") -> None:
+    def add(self, other: "Portion") -> None:
         for each in fields(self):
             setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
 
@@ -52,10 +52,10 @@ class Counts:
     day. `days`: the same for each further 24 hours.
     """
 
-    domains: dict[str, Slice] = field(default_factory=dict)
-    others: Slice = field(default_factory=Slice)
-    languages: dict[str, Slice] = field(default_factory=dict)
-    channels: dict[str, Slice] = field(default_factory=dict)
+    domains: dict[str, Portion] = field(default_factory=dict)
+    others: Portion = field(default_factory=Portion)
+    languages: dict[str, Portion] = field(default_factory=dict)
+    channels: dict[str, Portion] = field(default_factory=dict)
     unopened: int = 0
     machine_only: int = 0
     began: str = ""
@@ -70,9 +70,9 @@ class Counts:
         """Read what `as_data` gave, after it has been JSON: numbers as keys are texts there."""
         counts = cls(unopened=data["unopened"], machine_only=data["machine_only"])
         for name in ("domains", "languages", "channels"):
-            parts = {key: Slice(**part) for key, part in data[name].items()}
+            parts = {key: Portion(**part) for key, part in data[name].items()}
             setattr(counts, name, parts)
-        counts.others = Slice(**data["others"])
+        counts.others = Portion(**data["others"])
         counts.began = data["began"]
         for name in ("minutes", "days"):
             series = {
@@ -120,13 +120,13 @@ def _part(rows: Any, counts: Counts) -> None:
         clicked=Count("pk", filter=that(Did.CLICKED)),
         bounced=Count("pk", filter=BOUNCED),
     )
-    domains: dict[str, Slice] = {}
+    domains: dict[str, Portion] = {}
     for channel, name, tongue, *numbers in sums:
-        part = Slice(*numbers)
-        counts.channels.setdefault(channel, Slice()).add(part)
-        counts.languages.setdefault(tongue, Slice()).add(part)
+        part = Portion(*numbers)
+        counts.channels.setdefault(channel, Portion()).add(part)
+        counts.languages.setdefault(tongue, Portion()).add(part)
         if name:
-            domains.setdefault(name, Slice()).add(part)
+            domains.setdefault(name, Portion()).add(part)
     largest = sorted(domains, key=lambda name: (-domains[name].planned, name))
     counts.domains = {name: domains[name] for name in largest[:MOST]}
     for name in largest[MOST:]:

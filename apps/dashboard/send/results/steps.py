@@ -8,7 +8,7 @@ import idna
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from apps.analytics.results.counts import Counts, Slice
+from apps.analytics.results.counts import Counts, Portion
 from apps.analytics.results.funnel import Funnel
 from apps.analytics.results.typical import Typical
 from apps.followers.models import Channel
@@ -116,7 +116,7 @@ def apart(counts: Counts, base: Mapping[str, str]) -> list[Step]:
 
 
 def part_lines(
-    parts: Mapping[str, Slice], by: str, base: Mapping[str, str], labels: Mapping[str, str]
+    parts: Mapping[str, Portion], by: str, base: Mapping[str, str], labels: Mapping[str, str]
 ) -> list[PartLine]:
     """A line for each domain, language or channel; `by` is what the list is narrowed by."""
     lines = []
@@ -125,7 +125,7 @@ def part_lines(
     return lines
 
 
-def channel_lines(parts: Mapping[str, Slice], base: Mapping[str, str]) -> list[PartLine]:
+def channel_lines(parts: Mapping[str, Portion], base: Mapping[str, str]) -> list[PartLine]:
     return part_lines(parts, "channel", base, {name: str(label) for name, label in Channel.choices})
 
 
@@ -155,7 +155,7 @@ def gone() -> dict[str, str]:
     return {NO_DOMAIN: _("deleted since")}
 
 
-def _part_line(label: str, part: Slice, base: Mapping[str, str]) -> PartLine:
+def _part_line(label: str, part: Portion, base: Mapping[str, str]) -> PartLine:
     asked: tuple[dict[str, str], ...] = (
         {},
         {"status": "sent"},
@@ -169,11 +169,11 @@ def _part_line(label: str, part: Slice, base: Mapping[str, str]) -> PartLine:
     return PartLine(label, cells, _share(part.opened, part), _share(part.clicked, part))
 
 
-def _numbers(part: Slice) -> tuple[int, ...]:
+def _numbers(part: Portion) -> tuple[int, ...]:
     return part.planned, part.sent, part.opened, part.clicked, part.bounced
 
 
-def _share(number: int, part: Slice) -> float | None:
+def _share(number: int, part: Portion) -> float | None:
     if part.tracked:
         return number * 100 / part.tracked
     return None
