@@ -52,7 +52,7 @@ KEPT = 10_000  # characters of a cell in the file of problems
 _Value = TypeVar("_Value")
 # What stands between the signs of a list, and the sign behind it.
 _PART = re.compile(r"([^;,\n|<>]++)([;,\n|<>]?)")
-_APART = re.compile(r"[;,\n|<>]|^\s*$|mailto:", re.IGNORECASE)
+_APART = re.compile(r"[;,\n|<>]|mailto:", re.IGNORECASE)
 _MAILTO = re.compile(r"^mailto:([^?]*+).*", re.IGNORECASE | re.DOTALL)
 
 
@@ -388,8 +388,9 @@ def _cells_by_target(row: CsvRow, terms: Terms) -> dict[str, list[str]]:
 
 def _parts(cell: str) -> list[str]:
     """Split a cell with addresses: `Anna <a@x.org>`, `a@x.org; b@y.org`, and both together."""
+    cell = cell.strip()
     if not _APART.search(cell):
-        return [cell.strip()]
+        return [each for each in (cell,) if each]
     parts = []
     for part, sign in _PART.findall(cell):
         is_name = sign == "<"
