@@ -1,5 +1,6 @@
 """The unsubscribe link of a mail: one click for mail programs (RFC 8058), a button for people."""
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 from django.views.decorators.http import require_http_methods
@@ -7,6 +8,7 @@ from django.views.decorators.http import require_http_methods
 from apps.followers.consent.matrix import words_of
 from apps.followers.consent.opt_out import is_out, opt_out
 from apps.followers.models import Follower
+from apps.notifications.engagement.unsubscribed import note_unsubscribed
 from apps.notifications.messages.links import managing_token
 from apps.subscriptions.center import choices
 from apps.subscriptions.public import (
@@ -53,7 +55,12 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     if form.get("what") != "all":
         wanted = _type_key(link)
     said = proof(request, follower, source)
-    follower = opt_out(follower=follower, type_key=wanted, proof=said)
+    with transaction.atomic():
+        follower = opt_out(follower=follower, type_key=wanted, proof=said)
+        if link.delivery:
+            note_unsubscribed(
+                delivery=link.delivery, follower=follower.uid, how=source, now=said.now
+            )
     if one_click:
         return _short()
     if is_revoked(link, follower):

@@ -88,6 +88,7 @@ def pages(
     found |= {
         "campaign": reverse("dashboard:campaign", args=[sent.uid]),
         "notification": reverse("dashboard:notification", args=[run.notification.uid]),
+        "results": reverse("dashboard:results-of", args=[run.notification.uid]),
         "follower": reverse("dashboard:follower", args=[anna.uid]),
         "forecast": reverse("dashboard:follower-forecast", args=[anna.uid])
         + "?type=news&channel=email",

@@ -10,8 +10,11 @@ from django.test import Client
 from apps.followers.consent.matrix import matrix, own_words
 from apps.followers.models import ConsentRecord, Follower, NotificationType
 from apps.lib import tokens
+from apps.notifications.models import DeliveryEvent
 from tests.make import make_type
+from tests.notifications.world import make_version, tell
 from tests.subscriptions.pages import everything_stored, unsubscribe_path, visit
+from tests.subscriptions.test_tracking import stamp_of
 
 BODY = "List-Unsubscribe=One-Click"
 MULTIPART = (
@@ -72,6 +75,21 @@ def test_one_click_again_answers_the_same_and_changes_nothing(
     second = one_click(server, path)
     assert (second.status_code, second.content) == (first.status_code, first.content)
     assert everything_stored() == before
+
+
+def test_the_message_that_somebody_left_by_is_noted_once(
+    server: Client, anna: Follower, boris: Follower, news: Any
+) -> None:
+    """Results count it; a link that stands in no message leaves no note."""
+    sent = tell(news, [anna, boris], version=make_version())
+    mail = sent.deliveries.get(follower=anna)
+    token = stamp_of(mail).managing
+    for _ in range(2):
+        assert one_click(server, f"/p/unsubscribe/{token}/").status_code == 200
+    assert one_click(server, unsubscribe_path(boris, news)).status_code == 200
+    event = DeliveryEvent.objects.get()
+    assert (event.delivery, event.kind) == (mail, "unsubscribed")
+    assert event.detail == {"how": "one_click"}
 
 
 def test_one_click_succeeds_for_somebody_who_is_out_or_gone(

@@ -21,6 +21,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.functional import Promise
 from django.utils.translation import gettext, pgettext_lazy
 
+from apps.campaigns.audience import behaviour
 from apps.followers.models import Channel, NotificationType, Tag
 from apps.lib import wallclock
 from apps.lib.refusals import NOT_FOUND, TOO_MUCH, UNFIT, Refused
@@ -192,6 +193,18 @@ def _choice(value: Any) -> dict[str, str]:
     }
 
 
+def _behaviour(value: Any) -> dict[str, Any]:
+    read = behaviour.read(value)
+    if read is None:
+        raise BadRules(
+            gettext(
+                'needs {"did": one of {dids}}, with "campaign", "recurring", "notification", '
+                '"type" or "last", and "channel", "within_days" or "link" where wanted'
+            ).replace("{dids}", ", ".join(behaviour.DIDS))
+        )
+    return read
+
+
 def _nothing(value: Any) -> None:
     if value not in (None, "", True):
         raise BadRules(gettext("takes no value"))
@@ -259,6 +272,9 @@ FIELDS: dict[str, Field] = {
         },
     ),
     "preference": Field(pgettext_lazy("rule", "preference"), {"is": _choice, "is_not": _choice}),
+    "behaviour": Field(
+        pgettext_lazy("rule", "what they did"), {"is": _behaviour, "is_not": _behaviour}
+    ),
     "metadata": Field(
         pgettext_lazy("rule", "metadata"),
         _TEXT | {"gt": _number, "lt": _number} | _DATES | _SCALARS,
@@ -368,6 +384,8 @@ def check_names(group: Group) -> None:
             _check_tags(rule.value)
         elif rule.field == "preference":
             _check_type(rule.value["type"])
+        elif rule.field == "behaviour" and (problem := behaviour.missing(rule.value)):
+            raise BadRules(problem, cause=NOT_FOUND)
 
 
 def _check_tags(value: Any) -> None:

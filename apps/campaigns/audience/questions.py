@@ -37,7 +37,7 @@ from django.db.models.lookups import (
     LessThan,
 )
 
-from apps.campaigns.audience import metadata_words
+from apps.campaigns.audience import behaviour, metadata_words
 from apps.campaigns.audience.language import OPPOSITES, Group, Rule, as_number, instant_of
 from apps.followers.models import (
     Address,
@@ -321,6 +321,10 @@ def _preference(rule: Rule, op: str, now: dt.datetime) -> Q:
     return Q(Exists(own.filter(allowed=rule.value["choice"] == "on")))
 
 
+def _behaviour(rule: Rule, op: str, now: dt.datetime) -> Q:
+    return behaviour.asked(rule.value, now=now)
+
+
 def _subscribed(rule: Rule, op: str, now: dt.datetime) -> Q:
     return Q(subscribed=rule.value)
 
@@ -338,5 +342,6 @@ QUESTIONS: dict[str, Callable[[Rule, str, dt.datetime], Q]] = {
     "subscribed": _subscribed,
     "has_channel": _has_channel,
     "preference": _preference,
+    "behaviour": _behaviour,
     "metadata": _metadata,
 }

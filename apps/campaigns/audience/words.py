@@ -4,6 +4,7 @@ from typing import Any
 
 from django.utils.translation import gettext, ngettext, pgettext, pgettext_lazy
 
+from apps.campaigns.audience import behaviour
 from apps.campaigns.audience.language import FIELDS, OPERATORS, OPPOSITES, Group, Rule
 
 _HAS_CHOSEN = {
@@ -79,6 +80,8 @@ def _rule_sentence(rule: Rule) -> str:
             return _yes_or_no(rule, yes, no).format(channels=said)
         case "preference":
             return _preference_sentence(rule)
+        case "behaviour":
+            return behaviour.sentence(rule.value, denied=rule.op in OPPOSITES)
         case "created_at":
             return _sign_up_sentence(rule)
     label = rule.key or FIELDS[rule.field].label

@@ -1,14 +1,15 @@
 """Segments: saved questions about followers, built row by row, with the answer beside them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, cast
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.forms import formset_factory
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils import timezone
@@ -18,7 +19,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, may, requires
-from apps.campaigns.audience import language
+from apps.campaigns.audience import behaviour, language
 from apps.campaigns.audience.field_rules import OPERATORS_OF
 from apps.campaigns.audience.language import BadRules
 from apps.campaigns.audience.matches import matches_of
@@ -54,6 +55,7 @@ EXAMPLES = [
     (_("Sign-up date"), _("2026-05-31, or a number of days")),
     (pgettext_lazy("staff", "Subscribed"), _("true or false")),
     (_("Active address for"), "email, sms, in_app"),
+    (_("What they did"), _("with a campaign, a message type, the last campaigns, in some days")),
     (_("Preference"), _("on, off or none")),
     (_("Metadata"), _("pro, with the key beside it; a date as 2026-05-31")),
 ]
@@ -81,10 +83,11 @@ class SegmentRuleForm(LineForm):
         self._known = known.by_key
         plain = []
         for name, field in language.FIELDS.items():
-            if name != "preference":
+            if name not in ("preference", "behaviour"):
                 plain.append((name, str(field.label).capitalize()))
         own = (gettext("Preference (on, off, none)"), _cells())
-        choices = [("", gettext("Choose…")), *plain, own]
+        did = [(f"behaviour/{name}", label) for name, label in behaviour.LABELS.items()]
+        choices = [("", gettext("Choose…")), *plain, (gettext("What they did"), did), own]
         if self._known:
             tag = get_language() or settings.LANGUAGE_CODE
             named = [(f"metadata.{key}", row.label(tag)) for key, row in self._known.items()]
@@ -107,15 +110,38 @@ class SegmentRuleForm(LineForm):
             fit = OPERATORS_OF[self.custom.kind]
         elif name in language.FIELDS:
             fit = language.FIELDS[name].ops
-        return [(op, label) for op, label in language.OPERATORS.items() if op in fit]
+        labels: Mapping[str, Any] = language.OPERATORS
+        if name == "behaviour":
+            labels = {"is": gettext("they did"), "is_not": gettext("they did not")}
+        return [(op, label) for op, label in labels.items() if op in fit]
 
     def offered(self) -> list[tuple[str, str]]:
         """The values to pick from, where they are known."""
+        if self._behaviour:
+            return self._messages()
         if self.custom is None or str(self["op"].value()).endswith("exists"):
             return []
         if self.custom.kind == FieldKind.BOOLEAN:
             return [("true", gettext("Yes")), ("false", gettext("No"))]
         return self.custom.choices(get_language() or settings.LANGUAGE_CODE)
+
+    @property
+    def _behaviour(self) -> str:
+        """What somebody did, where the line asks about that."""
+        name, _slash, did = str(self["field"].value() or "").partition("/")
+        if name == "behaviour":
+            return did
+        return ""
+
+    def _messages(self) -> list[tuple[str, str]]:
+        """The messages that the line may ask about, with the one it does."""
+        offered = behaviour.offers()
+        now = str(self["value"].value() or "")
+        if now not in dict(offered):
+            value = behaviour.read(behaviour.from_text(self._behaviour, now))
+            if value:
+                offered.insert(0, (now, behaviour.sentence(value, denied=False)))
+        return offered
 
     def picks_several(self) -> bool:
         return self["op"].value() in ("in", "not_in")
@@ -143,6 +169,9 @@ class SegmentRuleForm(LineForm):
                 value = [_slug(one) for one in value]
             else:
                 value = _slug(value)
+        if field.startswith("behaviour/"):
+            field, did = field.split("/")
+            value = behaviour.from_text(did, text)
         if field.startswith("preference/"):
             field, kind, channel = field.split("/")
             value = {"type": kind, "channel": channel, "choice": text.lower()}
@@ -179,6 +208,9 @@ def _row(rule: dict[str, Any], known: KnownFields) -> dict[str, str]:
     value = rule.get("value", "")
     if key in known.by_key:
         return {"field": f"metadata.{key}", "op": rule["op"], "value": _typed(value)}
+    if name == "behaviour":
+        what = behaviour.as_text(value)
+        return {"field": f"behaviour/{value['did']}", "op": rule["op"], "value": what}
     if name == "preference":
         cell = f"preference/{value['type']}/{value['channel']}"
         return {"field": cell, "op": rule["op"], "value": value["choice"]}
@@ -222,11 +254,11 @@ class SegmentForm(forms.Form):
 class Builder:
     """The form and its two lists of rows: those that must match, and those that must not."""
 
-    def __init__(self, segment: Segment | None, data: Any = None) -> None:
+    def __init__(self, segment: Segment | None, data: Any = None, begin: Any = None) -> None:
         if segment:
             saved = segment.rules
         else:
-            saved = {"all": []}
+            saved = {"all": begin or []}
         self.nested = not is_flat(saved)
         word, lines = lines_of(saved)
         initial: dict[str, Any] = {"match": word}
@@ -297,7 +329,7 @@ def _edit(request: HttpRequest, segment: Segment | None) -> HttpResponse:
     """One address for building, looking and saving: the button says which (`add`, `show`,
     or neither); `fit` is asked by the script, for comparisons and values that fit a field.
     """
-    builder = Builder(segment, request.POST or None)
+    builder = Builder(segment, request.POST or None, _suggested(request.GET))
     matches = None
     looking = not {"add", "show", "fit"}.isdisjoint(request.POST)
     exact = "exact" in request.POST or request.POST.get("show") == "exact"
@@ -328,6 +360,28 @@ def _edit(request: HttpRequest, segment: Segment | None) -> HttpResponse:
         "used_by": used_by,
     }
     return render(request, "dashboard/audience/segments/edit.html", values)
+
+
+def _suggested(asked: QueryDict) -> list[dict[str, Any]]:
+    """Rules to begin with, as a page of results asks for them: what people did with a message, or
+    did not (`no`), and in which language and at which domain they are.
+    """
+    rules: list[dict[str, Any]] = []
+    did = asked.get("did", "")
+    names = ("campaign", "notification", "recurring", "type", "link", "channel")
+    given = {name: asked[name] for name in names if asked.get(name)}
+    value = behaviour.read(behaviour.from_text(did, urlencode(given)))
+    if value:
+        rules.append({"field": "behaviour", "op": "is", "value": value})
+        if "no" in asked:
+            got = {name: given for name, given in value.items() if name != "link"}
+            rules[0] |= {"op": "is_not"}
+            rules.append({"field": "behaviour", "op": "is", "value": got | {"did": behaviour.GOT}})
+    if language_tag := asked.get("language"):
+        rules.append({"field": "language", "op": "is", "value": language_tag})
+    if domain := asked.get("domain"):
+        rules.append({"field": "email_domain", "op": "is", "value": domain})
+    return rules
 
 
 def _save(request: HttpRequest, form: SegmentForm, segment: Segment | None, rules: Any) -> Segment:

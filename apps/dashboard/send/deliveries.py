@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, requires
 from apps.content.models import Link
-from apps.dashboard.send.narrowed import chips_of
+from apps.dashboard.send.narrowed import chips_of, segment_query
 from apps.dashboard.shell.paging import beside, page_of
 from apps.followers.models import Channel, NotificationType
 from apps.followers.people.search import find
@@ -102,6 +102,13 @@ def index(request: HttpRequest) -> HttpResponse:
     }
     context["narrowing"] = narrowing
     context["chips"] = chips_of(narrowing, notification, request.GET)
+    context["segment_query"] = segment_query(
+        narrowing,
+        notification,
+        status=status,
+        channel=channel,
+        narrower=bool(reason or text or programs),
+    )
     context["page"] = page
     context["statuses"] = STATUSES
     context["channels"] = Channel.choices

@@ -1,15 +1,17 @@
 """What a list of deliveries is narrowed by, in words, each with the address of the list without."""
 
 import datetime as dt
+from urllib.parse import urlencode
 
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from apps.campaigns.audience import behaviour
 from apps.campaigns.models import Campaign, Recurring
 from apps.content.models import Link
 from apps.dashboard.content.template_forms import language_name
-from apps.followers.models import NotificationType
+from apps.followers.models import Channel, NotificationType
 from apps.lib.written import written
 from apps.notifications.models import Notification
 from apps.notifications.reports.became import LABELS, NO_DOMAIN, Did, Narrowing
@@ -26,6 +28,49 @@ def chips_of(
             others.pop(gone, None)
         chips.append((_words(name, value, notification), others.urlencode()))
     return chips
+
+
+def segment_query(
+    narrowing: Narrowing,
+    notification: Notification | None,
+    *,
+    status: str,
+    channel: str,
+    narrower: bool,
+) -> str:
+    """The query by which the page of a new segment begins with the people of this list; "" where
+    no rule means them. `narrower`: something else narrows the list, too.
+    """
+    given = narrowing.given
+    cannot = {"begin", "end", "since", "to"} & set(given)
+    if narrower or cannot or narrowing.domain == NO_DOMAIN or narrowing.language == NO_DOMAIN:
+        return ""
+    asked = {name: value for name, value in given.items() if name != "did"}
+    if channel or narrowing.domain:  # a domain is of mail
+        asked["channel"] = channel or Channel.EMAIL.value
+    match narrowing.did, status:
+        case ("", "sent"):
+            asked["did"] = behaviour.GOT
+        case (Did.UNOPENED, ""):
+            asked |= {"did": Did.OPENED.value, "channel": Channel.EMAIL.value, "no": "1"}
+        case (did, "") if did in behaviour.DIDS:
+            asked["did"] = did
+        case ("", "") if narrowing.link:
+            asked["did"] = Did.CLICKED.value
+        case _:
+            return ""
+    if narrowing.link and asked["did"] != Did.CLICKED:
+        return ""
+    if notification is not None:
+        asked |= _meant(notification)
+    return urlencode(asked)
+
+
+def _meant(notification: Notification) -> dict[str, str]:
+    """A notification as a rule names it: by its campaign, if it is the run of one."""
+    if campaign := Campaign.objects.filter(runs__notification=notification).first():
+        return {"campaign": str(campaign.uid)}
+    return {"notification": str(notification.uid)}
 
 
 def _words(name: str, value: str, notification: Notification | None) -> str:

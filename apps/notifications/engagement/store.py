@@ -97,7 +97,7 @@ def store(events: Sequence[Event]) -> None:
         fresh = _to_store(events, rows, before)
         known = _clicks_about(fresh, mine)
         _judge(fresh, known, mine)
-        Engagement.objects.bulk_create(fresh)
+        _insert(fresh)
         _find_bursts(fresh, known)
         after = _sums(mine)
         _mark(mine, after)
@@ -172,6 +172,25 @@ def _judge(
         row.waits = ends and delivery.notification_id in chained
 
 
+def _insert(fresh: Sequence[Engagement]) -> None:
+    """Write the rows, by hand: bulk_create was a third of what storing a click costs."""
+    if not fresh:
+        return
+    adapt = connection.ops.adapt_datetimefield_value
+    table = Engagement._meta.db_table
+    insert = (
+        f"INSERT INTO {table} "  # noqa: S608  # our name
+        "(delivery_id, kind, link, at, user_agent, machine, waits) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s)"
+    )
+    values = []
+    for row in fresh:
+        seen = (row.delivery_id, str(row.kind), row.link, adapt(row.at))
+        values.append((*seen, row.user_agent, str(row.machine), row.waits))
+    with connection.cursor() as cursor:
+        cursor.executemany(insert, values)
+
+
 def _look(row: Engagement) -> machines.Look:
     return machines.Look(row.link or 0, row.at, row.user_agent, row.machine)
 
@@ -244,6 +263,8 @@ def _firsts(places: dict[Looked, Seen]) -> tuple[dt.datetime | None, dt.datetime
 
 def _plain(user_agent: str) -> str:
     """What the database can keep: PostgreSQL refuses NUL, and headers may hold anything."""
+    if user_agent.isprintable():
+        return user_agent[:USER_AGENT]
     return "".join(char for char in user_agent[:USER_AGENT] if char.isprintable())
 
 

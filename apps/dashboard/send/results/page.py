@@ -3,25 +3,29 @@
 from typing import Any
 from uuid import UUID
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.translation import ngettext
-from django.views.decorators.http import require_safe
+from django.utils.translation import gettext, ngettext
+from django.views.decorators.http import require_POST, require_safe
 
+from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, requires
 from apps.analytics.results.breakdowns import breakdown_of
 from apps.analytics.results.funnel import funnel_of
 from apps.analytics.results.typical import typical
 from apps.campaigns.models import Campaign, Recurring
+from apps.campaigns.send_again import draft_for_unopened
 from apps.content.links import noted
 from apps.content.problems import RenderError
 from apps.dashboard.content.template_forms import language_name
 from apps.dashboard.send.results import plots, steps
 from apps.followers.models import Channel
 from apps.lib.network.strangers_page import framed
+from apps.lib.refusals import Refused
 from apps.lib.written import grouped
 from apps.notifications import preview
 from apps.notifications.engagement.counts import LinkClicks, engagement
@@ -62,7 +66,9 @@ def of_notification(request: HttpRequest, uid: UUID) -> HttpResponse:
         "curves": plots.curves(counts),
         "domains": steps.domain_lines(counts, base),
     }
-    context["title"], context["back"] = _whose(notification)
+    campaign = Campaign.objects.filter(runs__notification=notification).first()
+    context["campaign"] = campaign
+    context["title"], context["back"] = _whose(notification, campaign)
     context["flow"] = flow
     context["losses"] = steps.losses(funnel, base, usual)
     context["apart"] = steps.apart(counts, base)
@@ -74,6 +80,22 @@ def of_notification(request: HttpRequest, uid: UUID) -> HttpResponse:
     context["width"] = plots.WIDTH
     context["height"] = plots.HEIGHT
     return render(request, "dashboard/send/results/page.html", context)
+
+
+@requires(Capability.EDIT)
+@require_POST
+def again(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """Make a draft for those who did not open a campaign."""
+    campaign = get_object_or_404(Campaign, uid=uid)
+    by = staff_actor(request)
+    try:
+        draft = draft_for_unopened(campaign=campaign, by=by, now=timezone.now())
+    except Refused as error:
+        messages.error(request, str(error))
+        return redirect("dashboard:campaign-results", uid)
+    said = gettext("{name} is a new draft for those who did not open it.")
+    messages.success(request, said.format(name=draft.name))
+    return redirect("dashboard:campaign-content", draft.uid)
 
 
 @requires(Capability.VIEW)
@@ -113,9 +135,9 @@ def _links(links: list[LinkClicks], base: dict[str, str]) -> list[tuple[LinkClic
     return [(link, steps.names_of(base, link=str(link.number))) for link in found]
 
 
-def _whose(notification: Notification) -> tuple[str, str]:
+def _whose(notification: Notification, campaign: Campaign | None) -> tuple[str, str]:
     """What the results are of, and the address of its own page."""
-    if campaign := Campaign.objects.filter(runs__notification=notification).first():
+    if campaign:
         return campaign.name, reverse("dashboard:campaign", args=[campaign.uid])
     kind = notification.notification_type.name
     if recurring := Recurring.objects.filter(occurrences__notification=notification).first():
@@ -125,6 +147,7 @@ def _whose(notification: Notification) -> tuple[str, str]:
 
 urlpatterns = [
     path("campaigns/<uuid:uid>/results/", of_campaign, name="campaign-results"),
+    path("campaigns/<uuid:uid>/again/", again, name="campaign-again"),
     path("results/of/<uuid:uid>/", of_notification, name="results-of"),
     path("results/of/<uuid:uid>/mail/", mail, name="results-mail"),
 ]
