@@ -285,7 +285,8 @@ def _close_next(
         rows = Delivery.objects.filter(notification=notification_id, shelf__in=shelves)
         ids, deltas = transitions.moved(rows, status, **changes)
         if Shelf.WAITING in shelves:
-            for each in free.order_by("first")[:SLICES]:
+            # first the slice and then its rows, as whoever claims or closes it
+            for each in free.order_by("first").select_for_update(no_key=True)[:SLICES]:
                 if len(ids) >= transitions.CHUNK:
                     break
                 waiting = slices.rows_of(each).filter(status=DeliveryStatus.PENDING)

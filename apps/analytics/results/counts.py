@@ -115,7 +115,7 @@ def _part(rows: Any, counts: Counts) -> None:
     sums = grouped.values_list("channel", "domain", "language").annotate(
         planned=Count("pk"),
         sent=Count("pk", filter=SENT),
-        tracked=Count("pk", filter=SENT & is_mail),
+        tracked=Count("pk", filter=SENT & is_mail & Q(notification__tracking=True)),
         opened=Count("pk", filter=that(Did.OPENED)),
         clicked=Count("pk", filter=that(Did.CLICKED)),
         bounced=Count("pk", filter=BOUNCED),

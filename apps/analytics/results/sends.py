@@ -32,17 +32,18 @@ class Send:
     clicked: int
 
     @property
-    def opened_share(self) -> float:
+    def opened_share(self) -> float | None:
         return self._share(self.opened)
 
     @property
-    def clicked_share(self) -> float:
+    def clicked_share(self) -> float | None:
         return self._share(self.clicked)
 
-    def _share(self, number: int) -> float:
-        if self.mailed:
+    def _share(self, number: int) -> float | None:
+        """A share in percent; None where nothing tells, as of mails that are not tracked."""
+        if self.mailed and self.run.notification.tracking:
             return number * 100 / self.mailed
-        return 0.0
+        return None
 
 
 def sends_of(notifications: QuerySet[Notification], *, most: int = SHOWN) -> list[Send]:

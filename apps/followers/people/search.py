@@ -136,7 +136,8 @@ def _found(rows: QuerySet[Follower], text: str) -> tuple[QuerySet[Follower], boo
     holders = reached.order_by("-follower").values_list("follower", flat=True)
     by_addresses = list(holders[: MANY + 1])
     gathered = {*by_names, *by_addresses}
-    if len(gathered) <= MANY:
+    # somebody may have many addresses that fit: rows are counted, not people
+    if len(by_names) <= MANY and len(by_addresses) <= MANY and len(gathered) <= MANY:
         return Follower.objects.filter(pk__among=gathered), False
     since = max(each for found in (by_names, by_addresses) for each in found[first : first + 1])
     newest = {pk for pk in gathered if pk >= since}

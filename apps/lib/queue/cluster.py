@@ -9,7 +9,8 @@ import select
 import signal
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import django_q.monitor
@@ -91,7 +92,8 @@ def _carry(tasks: Any, results: Any, ended: Any, pushed: Any, broker: Any) -> No
     """
 
     def push() -> None:
-        django_q.pusher.pusher(tasks, ended, broker)
+        with _or_end():
+            django_q.pusher.pusher(tasks, ended, broker)
         if not ended.is_set():  # it has said why; the guard starts both halves again
             os._exit(1)
         pushed.set()
@@ -100,7 +102,20 @@ def _carry(tasks: Any, results: Any, ended: Any, pushed: Any, broker: Any) -> No
         half.setproctitle = None  # each would give the process its own
     setproctitle(f"qcluster {multiprocessing.current_process().name} courier")
     threading.Thread(target=push).start()
-    django_q.monitor.monitor(results, broker)
+    with _or_end():
+        django_q.monitor.monitor(results, broker)
+
+
+@contextmanager
+def _or_end() -> Iterator[None]:
+    """End the process where its half fails, as it does without a database: the other half alone
+    would take calls that nobody hears of, and the guard would see a process that lives.
+    """
+    try:
+        yield
+    except BaseException:
+        log.exception("A courier fails; the guard starts another one.")
+        os._exit(1)
 
 
 def run(lane: Lane) -> None:

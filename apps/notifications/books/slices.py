@@ -33,7 +33,7 @@ from apps.notifications.models import (
 
 LEASE = dt.timedelta(seconds=60)
 LEAST = 100  # of fewer, each is claimed by itself
-CLOSED_AT_ONCE = 200
+CLOSED_AT_ONCE = 20
 # what may wait again one day, by itself
 _MAY_COME_BACK = (
     DeliveryStatus.PENDING,
@@ -179,7 +179,10 @@ def close_some() -> None:
         in_slice=True,
     )
     held = Exists(Delivery.objects.filter(related, status=DeliveryStatus.QUEUED))
-    through = (~Q(owner="") & ~held) | ~Q(notification__state__in=_LIVE)
+    # whoever ends a notification takes what waits, a chunk at a time
+    waits = Exists(Delivery.objects.filter(related, status=DeliveryStatus.PENDING))
+    ended = ~Q(notification__state__in=_LIVE)
+    through = (~Q(owner="") & ~held) | (ended & ~held & ~waits)
     skip = connection.features.has_select_for_update_skip_locked
     with transaction.atomic():
         some = Slice.objects.filter(through).select_for_update(

@@ -184,6 +184,7 @@ class Narrowing:
         return rows
 
 
+YEARS = range(1970, 9000)  # others, a day on or in another zone, are no moments of Python's
 NARROWINGS = tuple(each.name for each in fields(Narrowing))
 _WHEN = {Did.OPENED.value: "opened_at", Did.CLICKED.value: "clicked_at"}
 
@@ -193,16 +194,19 @@ def _moment(text: str) -> dt.datetime | None:
         moment = dt.datetime.fromisoformat(text)
     except ValueError:
         return None
-    if moment.tzinfo is None:
+    if moment.tzinfo is None or moment.year not in YEARS:
         return None
     return moment
 
 
 def _day(text: str) -> dt.date | None:
     try:
-        return dt.date.fromisoformat(text)
+        day = dt.date.fromisoformat(text)
     except ValueError:
         return None
+    if day.year not in YEARS:
+        return None
+    return day
 
 
 def _begin(day: dt.date) -> dt.datetime:

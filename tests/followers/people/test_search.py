@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from apps.followers.devices.webhooks import create_webhook
-from apps.followers.models import Follower
+from apps.followers.models import Address, Channel, Follower
 from apps.followers.people import search
 from apps.followers.people.contacts import change_follower
 from apps.followers.people.profile import Profile
@@ -164,6 +165,25 @@ def test_a_text_that_many_hold_is_found_as_the_list_is_read(
     assert keyset.page(listed.rows, after=others[2].pk).rows == [others[1], others[0]]
     few = search.listed(search="müller 1", **asked)
     assert (list(few.rows), str(few.count)) == ([others[1]], "1")
+
+
+def test_nobody_is_lost_where_each_has_many_addresses_that_fit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(search, "MANY", 4)
+    people = [make_follower(email=f"a{number}@zebra.example") for number in range(4)]
+    for each in people:
+        for name in ("b", "c"):
+            Address.objects.create(
+                follower=each,
+                channel=Channel.EMAIL,
+                value=f"{name}{each.pk}@zebra.example",
+                key=f"{name}{each.pk}@zebra.example",
+                primary=False,
+                created_at=timezone.now(),
+            )
+    listed = search.listed(search="zebra", subscribed=None, tags=[], language="")
+    assert list(listed.rows) == people[::-1]
 
 
 def test_a_changed_name_is_found_and_the_old_one_is_not(anna: Follower) -> None:

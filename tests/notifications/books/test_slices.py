@@ -159,6 +159,20 @@ def test_a_cancelled_notification_keeps_no_slice_but_of_what_is_in_hand(
     assert ranges() == []
 
 
+def test_what_waits_of_a_cancelled_notification_is_left_to_whoever_cancels_it(
+    receiver: Receiver, from_two: None
+) -> None:
+    notification = planned(9, size=3)
+    # and the canceller has not begun
+    Notification.objects.update(state="cancelled", finished_at=timezone.now())
+    slices.close_some()
+    assert len(ranges()) == 3
+    assert not Delivery.objects.filter(in_slice=False).exists()
+    control.cancel_rest(notification_id=notification.pk)
+    assert stands(notification) == {"cancelled": 9}
+    assert ranges() == []
+
+
 def test_a_pause_lets_go_of_what_is_in_hand_and_the_rest_goes_on_afterwards(
     receiver: Receiver, from_two: None
 ) -> None:

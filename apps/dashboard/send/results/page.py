@@ -29,7 +29,7 @@ from apps.lib.refusals import Refused
 from apps.lib.written import grouped
 from apps.notifications import preview
 from apps.notifications.engagement.counts import LinkClicks, engagement
-from apps.notifications.models import Notification
+from apps.notifications.models import Notification, Source
 
 _ROWS = Notification.objects.select_related("notification_type", "version__template")
 
@@ -103,12 +103,15 @@ def again(request: HttpRequest, uid: UUID) -> HttpResponse:
 def mail(request: HttpRequest, uid: UUID) -> HttpResponse:
     """The mail itself, as it reads for nobody in particular, with its counts at its links."""
     notification = get_object_or_404(_ROWS, uid=uid)
+    data = None  # of a single call they may be a code, or a link that is one person's
+    if notification.source in (Source.CAMPAIGN, Source.RECURRING):
+        data = notification.data
     sample = preview.Sample(
         version=notification.version,
         notification_type=notification.notification_type,
         follower=None,
         language=request.GET.get("language", ""),
-        data=notification.data,
+        data=data,
     )
     try:
         parts = preview.preview(sample, channel=Channel.EMAIL).parts

@@ -6,6 +6,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from apps.content.models import Translation
+from apps.notifications.models import Notification
 from tests.campaigns.drafts import make_campaign
 from tests.dashboard.pages import as_role, page_of
 from tests.dashboard.send.results.world import make_world
@@ -65,6 +67,8 @@ def test_where_nothing_was_sent_the_page_says_so(client: Client, viewer: Any) ->
         "begin=2026-05-01",
         "campaign=1",
         "domain=%40%40",
+        "to=9999-12-31",
+        "end=0001-01-01T00:00:00%2B12:00",
     ],
 )
 def test_what_makes_no_sense_in_an_address_narrows_nothing(
@@ -73,3 +77,17 @@ def test_what_makes_no_sense_in_an_address_narrows_nothing(
     as_role(client, viewer)
     assert client.get(f"{reverse('dashboard:deliveries')}?{asked}").status_code == 200
     assert client.get(f"{reverse('dashboard:results')}?{asked}").status_code == 200
+
+
+def test_a_single_calls_own_words_are_not_drawn(client: Client, viewer: Any) -> None:
+    world = make_world(3)
+    as_role(client, viewer)
+    call = world.notifications[2]
+    for source, drawn in [("api", False), ("campaign", True)]:
+        data = {"code": "493817"}
+        Notification.objects.filter(pk=call.pk).update(source=source, data=data)
+        Translation.objects.filter(version=call.version).update(
+            parts={"email": {"subject": "Code", "html": "<p>It is {{ code }}</p>", "text": ""}}
+        )
+        answer = client.get(reverse("dashboard:results-mail", args=[call.uid]))
+        assert ("493817" in answer.content.decode()) is drawn
