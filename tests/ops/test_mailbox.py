@@ -63,7 +63,7 @@ def test_a_mail_is_on_disk_before_the_sender_hears_250(
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with program(tmp_path, "mailbox", "--skip-checks", "--port", str(port)) as server:
+    with program(tmp_path, "mailbox", "--port", str(port)) as server:
 
         def answers() -> bool:
             with socket.socket() as attempt:

@@ -39,6 +39,14 @@ def ascii_host(name: str) -> str:
     return host
 
 
+def in_own_letters(name: str) -> str:
+    """Write a host name as people read it; what can't be read so stays as it is."""
+    try:
+        return idna.decode(name)
+    except idna.IDNAError:
+        return name
+
+
 def split_address(url: str) -> SplitResult:
     """Split a web address into its parts; one that can't be read, such as https://[a, has none."""
     try:

@@ -273,7 +273,8 @@ def test_settings_that_can_not_work_are_refused_at_once(
 
 
 def test_a_missing_or_broken_key_is_named(esp: str, fake: FakeEsp) -> None:
-    [secret] = [each for each in provider(esp).settings if each.kind == "secret"]
+    secrets = [each for each in provider(esp).settings if each.kind == "secret"]
+    secret = secrets[0]  # what sends; another may prove what is heard
     with pytest.raises(BadSettings, match=secret.label if secret.required else "both"):
         provider(esp).open(fake.settings(esp, **{secret.name: ""}))
     with pytest.raises(BadSettings, match="blank"):

@@ -368,6 +368,7 @@ _NOT_SEARCHED = {
     "notifications.Pace": _CODES,
     "notifications.Recipient": _GOES_WITH_THEM,
     "notifications.Replay": _CODES,
+    "notifications.Slice": _CODES,
     "notifications.Tally": _CODES,
     "notifications.Use": _GOES_WITH_THEM,
     "notifications.WaitingKey": _CODES,

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-import idna
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -12,6 +11,7 @@ from apps.analytics.results.counts import Counts, Portion
 from apps.analytics.results.funnel import Funnel
 from apps.analytics.results.typical import Typical
 from apps.followers.models import Channel
+from apps.lib.network.host_name import in_own_letters
 from apps.notifications.reports.became import NO_DOMAIN, Did
 
 
@@ -131,7 +131,7 @@ def channel_lines(parts: Mapping[str, Portion], base: Mapping[str, str]) -> list
 
 def domain_lines(counts: Counts, base: Mapping[str, str]) -> list[PartLine]:
     """The largest domains, then all others together."""
-    labels = {name: _written(name) for name in counts.domains}
+    labels = {name: in_own_letters(name) for name in counts.domains}
     lines = part_lines(counts.domains, "domain", base, labels | gone())
     if counts.others.planned:
         cells = [Cell(number, "") for number in _numbers(counts.others)]
@@ -140,14 +140,6 @@ def domain_lines(counts: Counts, base: Mapping[str, str]) -> list[PartLine]:
         # too many for one list
         lines.append(PartLine(_("All others"), cells, opened, clicked))
     return lines
-
-
-def _written(domain: str) -> str:
-    """A domain in its own letters, which the key of an address has as DNS writes it."""
-    try:
-        return idna.decode(domain)
-    except idna.IDNAError:
-        return domain
 
 
 def gone() -> dict[str, str]:

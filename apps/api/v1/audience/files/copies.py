@@ -77,6 +77,9 @@ class OneCopy(Endpoint):
         return Response(CopyOut(_copy(id)).data)
 
 
+MEDIA_TYPE = "application/octet-stream"  # makers of clients know no application/zip
+
+
 class ArchiveOfCopy(Endpoint):
     """The archive."""
 
@@ -87,7 +90,7 @@ class ArchiveOfCopy(Endpoint):
         "copies_archive",
         "Fetch a copy as a ZIP file",
         answer=OpenApiTypes.BINARY,
-        media_type="application/zip",
+        media_type=MEDIA_TYPE,
         refuses=(404, 409),
         details="`everything.json` is for programs, `index.html` for people; mails have own pages.",
     )
@@ -97,5 +100,5 @@ class ArchiveOfCopy(Endpoint):
         follower = one(Follower.objects.all(), uid=copy.asked["follower"])
         headers = {"Content-Disposition": f'attachment; filename="{file_name(copy)}"'}
         return StreamingHttpResponse(
-            archive_of(copy, follower), content_type="application/zip", headers=headers
+            archive_of(copy, follower), content_type=MEDIA_TYPE, headers=headers
         )
