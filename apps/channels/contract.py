@@ -75,14 +75,17 @@ class Outcome:
         # PostgreSQL stores no NUL and no half characters;
         # one odd answer must not keep its whole slice out of the books
         if not self.detail.isprintable() or len(self.detail) > 500:
-            self.detail = _storable(self.detail)[:500]
+            self.detail = storable(self.detail)[:500]
         if not self.provider_id.isprintable() or len(self.provider_id) > 255:
-            self.provider_id = _storable(self.provider_id)[:255]
+            self.provider_id = storable(self.provider_id)[:255]
         if self.retry_after is not None:
             self.retry_after = min(max(0.0, self.retry_after), LONGEST_WAIT)
 
 
-def _storable(said: str) -> str:
+def storable(said: str) -> str:
+    """Leave out what PostgreSQL does not store, and signs that nobody could read: NUL, half
+    characters, controls.
+    """
     return _CONTROL.sub(" ", said.encode("utf-8", "replace").decode())
 
 

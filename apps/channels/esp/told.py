@@ -17,6 +17,7 @@ from anymail.signals import EventType, RejectReason
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
+from apps.channels.contract import storable
 from apps.channels.returned.verdict import may_pass, verdict
 
 LONGEST_SAID = 500
@@ -73,6 +74,10 @@ class MailEvent:
     because: What | None = None  # of REJECTED: what the ESP had heard of the address before
     at: dt.datetime | None = None
 
+    def __post_init__(self) -> None:
+        # a server's words, from an ESP or in a bounce, go into several tables from here
+        object.__setattr__(self, "said", storable(self.said)[:LONGEST_SAID])
+
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
@@ -116,7 +121,7 @@ def told(
     names the event, where the ESP gives it no name of its own. `because` goes before what anymail
     found.
     """
-    said = _storable(str(event.mta_response or event.description or ""))[:LONGEST_SAID]
+    said = str(event.mta_response or event.description or "")[:LONGEST_SAID]
     what = _PLAIN.get(event.event_type)
     if event.event_type == EventType.BOUNCED:
         what = What.SOFT_BOUNCE
@@ -128,12 +133,12 @@ def told(
         because = None
     elif because is None:
         because = _BECAUSE.get(event.reject_reason)
-    recipient = _storable(str(event.recipient or ""))[:LONGEST_SAID]
+    recipient = storable(str(event.recipient or ""))[:LONGEST_SAID]
     return MailEvent(
         what=what,
         event=_name(what, event.event_id, recipient, about),
         delivery=_uuid(event.metadata),
-        name=_storable(str(event.message_id or "")).strip("<>")[:255],
+        name=storable(str(event.message_id or "")).strip("<>")[:255],
         recipient=recipient,
         said=said,
         because=because,
@@ -152,7 +157,7 @@ def _is_hard(said: str, gone: bool | None) -> bool:
 
 def _name(what: What, given: object, recipient: str, about: Mapping[str, Any]) -> str:
     if given:
-        return _storable(f"{what}:{given}:{recipient}")[:200]
+        return storable(f"{what}:{given}:{recipient}")[:200]
     whole = json.dumps(about, sort_keys=True, default=str)
     return f"{what}:{hashlib.sha256(whole.encode('utf-8', 'replace')).hexdigest()}"
 
@@ -164,8 +169,3 @@ def _uuid(metadata: Any) -> UUID | None:
         return UUID(str(metadata.get("delivery")))
     except ValueError:
         return None
-
-
-def _storable(text: str) -> str:
-    """Leave out what PostgreSQL does not store: NUL and half characters."""
-    return text.encode("utf-8", "replace").decode().replace("\0", " ")

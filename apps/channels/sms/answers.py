@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from apps.channels.contract import Remedy
+from apps.channels.contract import Remedy, storable
 from apps.channels.https.posted import Forged
 
 FRESH = dt.timedelta(minutes=5)  # an older signature may be somebody's copy
@@ -27,8 +27,8 @@ class SmsReply:
 
     def __post_init__(self) -> None:
         # a STOP with a NUL behind it must not be lost
-        object.__setattr__(self, "text", _storable(self.text))
-        object.__setattr__(self, "name", _storable(self.name))
+        object.__setattr__(self, "text", storable(self.text))
+        object.__setattr__(self, "name", storable(self.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +78,7 @@ def report(
         return None
     if arrived is None or not name:
         return None
-    return Report(ours, _storable(str(name)), arrived, _storable(said), remedy)
-
-
-def _storable(text: str) -> str:
-    """Leave out what PostgreSQL does not store: NUL and half characters."""
-    return text.encode("utf-8", "replace").decode().replace("\0", " ")
+    return Report(ours, storable(str(name)), arrived, storable(said), remedy)
 
 
 class Word(StrEnum):

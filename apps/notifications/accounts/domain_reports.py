@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from apps.channels.contract import BadSettings
 from apps.channels.doctor.reports.read import reports_in
-from apps.channels.doctor.reports.report import BadReport, Sort
+from apps.channels.doctor.reports.report import Sort
 from apps.channels.returned.mail_parts import MailParts
 from apps.followers.models import Channel
 from apps.lib.crypto import Undecryptable
@@ -25,14 +25,10 @@ def take(*, parts: MailParts, now: dt.datetime) -> int:
 
     What can't be read, is from the future or about strangers is dropped: anybody can send one.
     """
-    try:
-        found = reports_in(parts)
-    except BadReport:
-        return 0
     domains = own_domains()
     tomorrow = now + dt.timedelta(days=1)
     taken = 0
-    for each in found:
+    for each in reports_in(parts):
         if is_ours(each.domain, domains) and now - KEPT < each.end < tomorrow:
             told = asdict(each)
             once = {name: told.pop(name) for name in ("domain", "sort", "organization", "name")}

@@ -12,7 +12,7 @@ import pytest
 
 from apps.channels.doctor.reports.read import reports_in, reports_of
 from apps.channels.doctor.reports.report import BadReport, Sort
-from apps.channels.returned.mail_parts import mail_parts
+from apps.channels.returned.mail_parts import MailParts, mail_parts
 
 BEGIN = 1796083200
 
@@ -113,6 +113,43 @@ def test_a_report_about_very_many_servers_is_kept_small_and_counts_them_all() ->
     assert len(found.rows) == 1001
 
 
+def several(*files: bytes) -> MailParts:
+    mail = EmailMessage()
+    mail["From"] = "dmarc@mail.example"
+    mail.set_content("Reports.")
+    for data in files:
+        mail.add_attachment(data, maintype="application", subtype="gzip", filename="a.gz")
+    return mail_parts(mail.as_bytes())
+
+
+def test_a_bad_part_takes_none_of_the_good_ones_with_it() -> None:
+    good = [gzip.compress(report(row("192.0.2.1", 1), name=name).encode()) for name in "ab"]
+    parts = several(good[0], b"\x1f\x8bnothing of the sort", good[1])
+    assert [each.name for each in reports_in(parts)] == ["a", "b"]
+
+
+def test_a_whole_mail_has_one_budget() -> None:
+    half = gzip.compress(report(row("192.0.2.1", 1)).encode() + b" " * 11_000_000)
+    assert len(reports_in(several(half, half, half))) == 1
+    many = gzip.compress(report(*["<record/>"] * 120_000, row("192.0.2.1", 1)).encode())
+    assert len(reports_in(several(many, many, many))) == 1
+    small = gzip.compress(report(row("192.0.2.1", 1)).encode())
+    assert len(reports_in(several(*[small] * 9))) == 5
+    wide = json.dumps(TLS | {"more": [0] * 120_000}).encode()
+    assert len(reports_in(several(*[gzip.compress(wide)] * 3))) == 1
+
+
+def test_names_are_cut_and_hold_only_what_a_database_stores() -> None:
+    # text comes in pieces, and the last of them may be long
+    name = "b" * 290 + "<!-- -->" + "c" * 290
+    [found] = reports_of(report(row("192.0.2.1", 1), name=name).encode())
+    assert len(found.name) == 300
+    odd = {"organization-name": "a\0b", "report-id": "\ud800"}
+    [told] = reports_of(json.dumps(TLS | odd).replace("expired", "ex\\u0000").encode())
+    assert (told.organization, told.name) == ("a b", "?")
+    assert told.rows[0]["result"] == "certificate-ex "
+
+
 ENTITIES = '<!DOCTYPE a [<!ENTITY b "bbbbbbbb"><!ENTITY c "&b;&b;&b;">]>'
 
 
@@ -134,6 +171,8 @@ ENTITIES = '<!DOCTYPE a [<!ENTITY b "bbbbbbbb"><!ENTITY c "&b;&b;&b;">]>'
         b'{"policies": 1}',
         b"[" * 100_000,
         json.dumps(TLS | {"date-range": {"start-datetime": "now"}}).encode(),
+        json.dumps(TLS).replace("40", "Infinity").encode(),
+        json.dumps(TLS).replace("2026-11-30T00:00:00Z", "0001-01-01T00:00:00+14:00").encode(),
         b"{" + b'"a":{' * 100_000,
     ],
     ids=lambda data: zlib.crc32(data),

@@ -10,10 +10,17 @@ from collections.abc import Iterator
 from typing import NoReturn
 from xml.parsers import expat
 
-from apps.channels.doctor.reports.report import BadReport, Observed, Sort, moment
+from apps.channels.doctor.reports.report import (
+    MOST_TEXT,
+    BadReport,
+    Budget,
+    Observed,
+    Sort,
+    moment,
+    words,
+)
 
 MOST_ROWS = 1000  # kept of one report; further sources are counted together
-MOST_TEXT = 300  # characters of one value
 DEEPEST = 12
 DONE = ("none", "quarantine", "reject", "pass")
 ONE_BYTE = ("iso-8859-1", "latin1", "windows-1252")  # all else is or should be UTF-8
@@ -25,11 +32,11 @@ _END = "report_metadata/date_range/end"
 Key = tuple[str, bool, bool, str]
 
 
-def read_xml(pieces: Iterator[bytes]) -> Observed:
+def read_xml(pieces: Iterator[bytes], budget: Budget) -> Observed:
     """Read a report from its bytes as they come. What breaks off after a record is taken as far as
     it goes: some receivers forget to close their first element. Raises BadReport.
     """
-    reader = _Reader()
+    reader = _Reader(budget)
     parser = expat.ParserCreate("utf-8", namespace_separator=" ")
     parser.buffer_text = True
     parser.StartDoctypeDeclHandler = _refuse
@@ -37,8 +44,8 @@ def read_xml(pieces: Iterator[bytes]) -> Observed:
     parser.EndElementHandler = reader.end
     parser.CharacterDataHandler = reader.text
     try:
-        for words in _decoded(pieces):
-            parser.Parse(words.encode())
+        for piece in _decoded(pieces):
+            parser.Parse(piece.encode())
         parser.Parse(b"", True)
     except expat.ExpatError as error:
         if not reader.has_records:
@@ -68,7 +75,8 @@ def _refuse(*of: object) -> NoReturn:
 class _Reader:
     """Values by their path below the root; those of a record are added up when it ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
         self._path: list[str] = []
         self._words = ""
         self._head: dict[str, str] = {}
@@ -76,6 +84,7 @@ class _Reader:
         self._counts: dict[Key, int] = {}
 
     def start(self, tag: str, attributes: object) -> None:
+        self._budget.read()
         if len(self._path) >= DEEPEST:
             raise BadReport("Its elements stand too deep within each other.")
         name = tag.rpartition(" ")[2]
@@ -84,9 +93,9 @@ class _Reader:
         self._path.append(name)
         self._words = ""
 
-    def text(self, words: str) -> None:
+    def text(self, more: str) -> None:
         if len(self._words) < MOST_TEXT:
-            self._words += words[:MOST_TEXT]
+            self._words = (self._words + more)[:MOST_TEXT]
 
     def end(self, tag: str) -> None:
         below = self._path[1:]
@@ -109,7 +118,7 @@ class _Reader:
         if done not in DONE:
             done = ""
         key = (
-            told.get("row/source_ip", "")[:45],
+            words(told.get("row/source_ip", ""), 45),
             told.get("row/policy_evaluated/dkim", "").lower() == "pass",
             told.get("row/policy_evaluated/spf", "").lower() == "pass",
             done,
@@ -137,8 +146,8 @@ class _Reader:
         return Observed(
             sort=Sort.DMARC,
             domain=domain,
-            organization=head.get("report_metadata/org_name", ""),
-            name=head.get("report_metadata/report_id", ""),
+            organization=words(head.get("report_metadata/org_name", "")),
+            name=words(head.get("report_metadata/report_id", "")),
             begin=begin,
             end=max(begin, moment(_number(head.get(_END, head[_BEGIN])))),
             passed=passed,
@@ -147,8 +156,8 @@ class _Reader:
         )
 
 
-def _number(words: str) -> int:
+def _number(told: str) -> int:
     """Read a count or a time. Raises BadReport for what is none, or larger than any is."""
-    if not words.isdecimal() or len(words) > 12:
-        raise BadReport(f"{words[:40]} is no number.")
-    return int(words)
+    if not told.isdecimal() or len(told) > 12:
+        raise BadReport(f"{told[:40]} is no number.")
+    return int(told)

@@ -1,16 +1,17 @@
-"""The reports in a mail: unpacked with a limit, told apart by their first bytes."""
+"""The reports in a mail: unpacked with a limit for all of them, told apart by their first bytes."""
 
 import io
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 
 from apps.channels.doctor.reports.aggregate import read_xml
-from apps.channels.doctor.reports.report import BadReport, Observed
+from apps.channels.doctor.reports.report import BadReport, Budget, Observed
 from apps.channels.doctor.reports.tls_report import read_json
 from apps.channels.returned.mail_parts import MailParts
 
-MOST_UNPACKED = 20_000_000  # bytes; the reports of the largest receivers have some 1,000,000
+MOST_REPORTS = 5  # of one mail; receivers send one
 PIECE = 65_536
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
@@ -29,23 +30,29 @@ _KINDS = {
 
 
 def reports_in(parts: MailParts) -> list[Observed]:
-    """Read the reports that a mail brings; none for a mail of another kind. Raises BadReport."""
-    found = []
-    for part in parts.parts:
+    """Read the reports that a mail brings; none for a mail of another kind.
+
+    A part that can't be read, or that is more than a mail may cost, is left out.
+    """
+    found: list[Observed] = []
+    budget = Budget()
+    for part in [each for each in parts.parts if each.kind in _KINDS][:MOST_REPORTS]:
         data = part.whole.get_payload(decode=True)
-        if part.kind in _KINDS and isinstance(data, bytes):
-            found += reports_of(data)
+        if isinstance(data, bytes):
+            with suppress(BadReport):
+                found += reports_of(data, budget)
     return found
 
 
-def reports_of(data: bytes) -> list[Observed]:
+def reports_of(data: bytes, budget: Budget | None = None) -> list[Observed]:
     """Read a file as it is attached; [] for a file that is no report. Raises BadReport."""
-    pieces = _unpacked(data)
+    budget = budget or Budget()
+    pieces = _unpacked(data, budget)
     first = next(pieces, b"").lstrip(b"\xef\xbb\xbf \t\r\n")
     if first.startswith(b"<"):
-        return [read_xml(_after(first, pieces))]
+        return [read_xml(_after(first, pieces), budget)]
     if first.startswith(b"{"):
-        return read_json(b"".join(_after(first, pieces)))
+        return read_json(b"".join(_after(first, pieces)), budget)
     return []
 
 
@@ -54,7 +61,7 @@ def _after(first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
     yield from pieces
 
 
-def _unpacked(data: bytes) -> Iterator[bytes]:
+def _unpacked(data: bytes, budget: Budget) -> Iterator[bytes]:
     """Give what is packed, piece by piece. Raises BadReport for more than any report is."""
     if data.startswith(_GZIP):
         pieces = _gunzipped(data)
@@ -62,11 +69,8 @@ def _unpacked(data: bytes) -> Iterator[bytes]:
         pieces = _unzipped(data)
     else:
         pieces = iter([data])
-    given = 0
     for piece in pieces:
-        given += len(piece)
-        if given > MOST_UNPACKED:
-            raise BadReport("It unpacks to more than any report is.")
+        budget.unpack(len(piece))
         yield piece
 
 

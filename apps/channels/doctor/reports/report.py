@@ -5,10 +5,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from apps.channels.contract import storable
+
 
 class Sort(StrEnum):
     DMARC = "dmarc"
     TLS = "tls"
+
+
+MOST_UNPACKED = 20_000_000  # bytes; the reports of the largest receivers have some 1,000,000
+MOST_ELEMENTS = 200_000
+MOST_TEXT = 300  # characters of a name
 
 
 class BadReport(ValueError):
@@ -33,6 +40,31 @@ class Observed:
     passed: int
     failed: int
     rows: list[dict[str, Any]]
+
+
+class Budget:
+    """What all the reports of one mail may cost together."""
+
+    def __init__(self) -> None:
+        self._bytes = MOST_UNPACKED
+        self._elements = MOST_ELEMENTS
+
+    def unpack(self, size: int) -> None:
+        """Take so many bytes. Raises BadReport."""
+        self._bytes -= size
+        if self._bytes < 0:
+            raise BadReport("It unpacks to more than any report is.")
+
+    def read(self, elements: int = 1) -> None:
+        """Take so many elements of XML or JSON. Raises BadReport."""
+        self._elements -= elements
+        if self._elements < 0:
+            raise BadReport("It has more elements than any report has.")
+
+
+def words(value: object, most: int = MOST_TEXT) -> str:
+    """Make a text that can be stored of what somebody sent."""
+    return storable(str(value))[:most]
 
 
 def moment(seconds: float) -> dt.datetime:

@@ -4,15 +4,18 @@ import datetime as dt
 import json
 from typing import Any
 
-from apps.channels.doctor.reports.report import BadReport, Observed, Sort
+from apps.channels.doctor.reports.report import BadReport, Budget, Observed, Sort, words
 
 MOST_POLICIES = 50
 MOST_FAILURES = 200
 MOST_COUNT = 10**12
+# what is met where JSON is of another form; OverflowError: Infinity, and the year 0
+ODD = (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError)
 
 
-def read_json(data: bytes) -> list[Observed]:
+def read_json(data: bytes, budget: Budget) -> list[Observed]:
     """Read a report, one for each domain in it. Raises BadReport."""
+    budget.read(data.count(b",") + data.count(b"[") + data.count(b"{"))
     try:
         told = json.loads(data)
         spans = told["date-range"]
@@ -26,8 +29,8 @@ def read_json(data: bytes) -> list[Observed]:
             Observed(
                 sort=Sort.TLS,
                 domain=domain,
-                organization=str(told.get("organization-name", ""))[:300],
-                name=str(told["report-id"])[:300],
+                organization=words(told.get("organization-name", "")),
+                name=words(told["report-id"]),
                 begin=_utc(begin),
                 end=max(_utc(begin), _utc(end)),
                 passed=_sum(policies, "total-successful-session-count"),
@@ -36,14 +39,14 @@ def read_json(data: bytes) -> list[Observed]:
             )
             for domain, policies in by_domain.items()
         ]
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except ODD as error:
         raise BadReport(f"This is no TLS report: {error}.") from error
 
 
 def _utc(moment: dt.datetime) -> dt.datetime:
     if moment.tzinfo is None:
         return moment.replace(tzinfo=dt.UTC)
-    return moment
+    return moment.astimezone(dt.UTC)
 
 
 def _sum(policies: list[dict[str, Any]], name: str) -> int:
@@ -53,9 +56,9 @@ def _sum(policies: list[dict[str, Any]], name: str) -> int:
 def _failures(policy: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         {
-            "result": str(each["result-type"])[:60],
+            "result": words(each["result-type"], 60),
             "count": _count(each["failed-session-count"]),
-            "host": str(each.get("receiving-mx-hostname") or "")[:255],
+            "host": words(each.get("receiving-mx-hostname") or "", 255),
         }
         for each in policy.get("failure-details") or []
     ]
