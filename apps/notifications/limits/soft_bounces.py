@@ -21,8 +21,9 @@ from apps.lib.facts import Kind, tell
 from apps.lib.refusals import Refused
 from apps.notifications.models import BounceRule, Delivery, DeliveryStatus
 
-# a mail that a server took, and that has not come back since, has arrived
-QUIET = dt.timedelta(days=3)
+# a mail that a server took, and that has not come back since, has arrived: servers try for five
+# days (RFC 5321 4.5.4.1; Postfix's maximal_queue_lifetime) and then send it back
+QUIET = dt.timedelta(days=6)
 MOST_LOOKED_AT = 200  # of an address's mails, the latest
 MOST_DAYS = 365
 _FAILED = ("undelivered", "refused_recipient", "gave_up")
@@ -105,8 +106,9 @@ def change_rule(*, values: BounceRuleValues, by: Actor, now: dt.datetime) -> Bou
     return values
 
 
-def count(*, address: str, said: str, now: dt.datetime) -> None:
+def count(*, address: str, said: str, now: dt.datetime, of: int | None = None) -> None:
     """Note that a mail came back now, for what `said` tells; enough of them stop the address.
+    `of`: the delivery that is still booked as taken.
 
     In the transaction that books it. What was said of us, our server or the mail, does not count:
     a block list is no fault of who reads.
@@ -123,7 +125,7 @@ def count(*, address: str, said: str, now: dt.datetime) -> None:
     row = Address.objects.filter(channel=Channel.EMAIL, key=key).first()
     if row is None:
         return
-    past = [Past(now, came_back=True), *_past(row, values, now)]
+    past = [Past(now, came_back=True), *_past(row, values, now, of)]
     if counted(past, values, now=now):
         past = [each for each in past if each.at > _released_at(row)]
     times = counted(past, values, now=now)
@@ -153,13 +155,17 @@ def _released_at(address: Address) -> dt.datetime:
     return dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
-def _past(address: Address, values: BounceRuleValues, now: dt.datetime) -> list[Past]:
-    """What became of the mails to an address before, as far as it is known."""
+def _past(
+    address: Address, values: BounceRuleValues, now: dt.datetime, of: int | None
+) -> list[Past]:
+    """What became of the mails to an address before, as far as it is known; without that of now."""
     since = now - dt.timedelta(days=values.within_days)
     # by the index of an address's deliveries
     mails = Delivery.objects.filter(
         address=address, channel=Channel.EMAIL, finished_at__gt=since, finished_at__lt=now
     )
+    if of is not None:
+        mails = mails.exclude(pk=of)
     columns = ("status", "reason", "error", "finished_at", "opened_at")
     latest = mails.order_by("-finished_at").values_list(*columns)[:MOST_LOOKED_AT]
     found = []

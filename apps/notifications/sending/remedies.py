@@ -24,9 +24,11 @@ from apps.notifications.limits import soft_bounces
 _REASONS = {Remedy.BOUNCED: SuppressionReason.HARD_BOUNCE, Remedy.STOPPED: SuppressionReason.STOP}
 
 
-def apply(refusals: Iterable[tuple[str, str, Outcome]], *, now: dt.datetime) -> None:
+def apply(
+    refusals: Iterable[tuple[str, str, Outcome]], *, now: dt.datetime, of: int | None = None
+) -> None:
     """Act on refusals, (channel, address, outcome) each, where the provider said that they are
-    about the recipient.
+    about the recipient. `of`: the delivery of a single one that is still booked as taken.
 
     In the order of the addresses: two senders that meet the same dead ones would else wait for each
     other in a ring.
@@ -52,7 +54,7 @@ def apply(refusals: Iterable[tuple[str, str, Outcome]], *, now: dt.datetime) -> 
                 # no rule of ours would let the address in now; then nothing goes there either
                 continue
         elif channel == Channel.EMAIL:
-            soft_bounces.count(address=address, said=outcome.detail, now=now)
+            soft_bounces.count(address=address, said=outcome.detail, now=now, of=of)
 
 
 def refute(*, channel: str, address: str, said_at: dt.datetime, now: dt.datetime) -> None:

@@ -11,12 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.channels.contract import Outcome, Result
+from apps.channels.sms.answers import Report
 from apps.followers.consent import suppression
 from apps.followers.models import Address, Suppression
+from apps.notifications.accounts.edit import create_account
 from apps.notifications.limits import soft_bounces
 from apps.notifications.limits.soft_bounces import BadBounceRule, BounceRuleValues, Past, counted
 from apps.notifications.models import BounceRule, Delivery
 from apps.notifications.sending import remedies
+from apps.notifications.sending.heard import provider_reports
 from tests.dashboard.pages import as_role
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import make_version, tell
@@ -115,6 +118,24 @@ def test_a_mail_that_was_taken_and_never_came_back_arrived(mails: None) -> None:
     mailed(NOW - 7 * DAY, "sent")
     came_back(FULL, NOW)
     assert listed() == []
+
+
+def test_mails_that_come_back_days_later_count(mails: None) -> None:
+    account = create_account(
+        name="Relay",
+        provider_key="smtp",
+        settings={"host": "127.0.0.1", "port": 25, "from_address": "a@shop.example"},
+        by=TESTER,
+        now=NOW,
+    )
+    for number in range(5):
+        mail = Delivery.objects.filter(status="pending").earliest("pk")
+        taken = NOW + number * 6 * DAY
+        Delivery.objects.filter(pk=mail.pk).update(status="sent", finished_at=taken)
+        assert listed() == []
+        told = Report(mail.uid, f"mail {number}", arrived=False, said=FULL)
+        provider_reports.report(told=told, account=account, now=taken + 5 * DAY)
+    assert listed() == [("soft_bounce", f"5 mails came back. {FULL}")]
 
 
 def test_a_word_of_the_person_outweighs_it_and_a_bounce_does_not_outweigh_that(

@@ -162,7 +162,7 @@ def _tell_of_address(
             remedies.refute(channel=channel, address=address, said_at=said_at, now=now)
     elif to == DeliveryStatus.FAILED or told.remedy is Remedy.STOPPED:
         refusal = Outcome(Result.PERMANENT_RECIPIENT, told.said, remedy=told.remedy)
-        remedies.apply([(channel, address, refusal)], now=now)
+        remedies.apply([(channel, address, refusal)], now=now, of=row.pk)
 
 
 def _locked(told: Report, account: ProviderAccount) -> Delivery | None:
