@@ -2,6 +2,7 @@
 
 import base64
 import datetime as dt
+import json
 from itertools import permutations
 from random import Random
 from types import SimpleNamespace
@@ -14,6 +15,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.channels.esp import sns
+from apps.channels.esp.told import Unreadable
+from apps.channels.https.posted import Posted
 from apps.followers.consent.opt_out import is_out
 from apps.followers.models import Address, Follower, Suppression
 from apps.lib import steady_clock
@@ -240,6 +243,13 @@ def test_what_the_esp_did_not_send_fails_and_says_on_whose_word(mailed: Mailed) 
 def ses(db: None) -> Any:
     with FakeEsp() as fake:
         yield Mailed("amazon_ses", fake)
+
+
+@pytest.mark.parametrize("kind", [[], {}, None, "Odd"])
+def test_what_only_looks_like_a_message_of_sns_is_called_so(kind: Any) -> None:
+    posted = Posted("", {}, json.dumps({"Type": kind, "TopicArn": "arn:aws:sns:x"}).encode())
+    with pytest.raises(Unreadable):
+        sns.SesHearing().check({"topic": "arn:aws:sns:x"}, posted, knows=lambda _: False)
 
 
 def test_a_topic_is_confirmed_at_amazon_and_nowhere_else(ses: Mailed, amazon: list[str]) -> None:

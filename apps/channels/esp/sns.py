@@ -162,6 +162,7 @@ def key_of(url: str) -> rsa.RSAPublicKey:
 
 def _message(posted: Posted) -> dict[str, Any]:
     found = json_of(posted)
-    if not isinstance(found, dict) or found.get("Type") not in _SIGNED:
+    kinds = list(_SIGNED)  # no dict can look up what is unhashable
+    if not isinstance(found, dict) or found.get("Type") not in kinds:
         raise Unreadable("Its body is no message of SNS.")
     return found
