@@ -86,6 +86,7 @@ class _Handler(socketserver.StreamRequestHandler):
             case "SELECT":
                 self._say(b"* %d EXISTS" % len(imap.mails))
                 self._say(b"* OK [UIDVALIDITY %d] valid" % imap.validity)
+                self._say(b"* OK [UIDNEXT %d] next" % (max(imap.mails, default=0) + 1))
             case "SEARCH":
                 self._say(b"* SEARCH " + b" ".join(b"%d" % each for each in self._after(said)))
             case "FETCH":
@@ -105,11 +106,14 @@ class _Handler(socketserver.StreamRequestHandler):
 
     def _after(self, said: bytes) -> list[int]:
         """As servers do: of `9:*` always the last one, too."""
-        found = re.fullmatch(rb"UID (\d+):\*", said)
+        found = re.fullmatch(rb"UID (\d+):(\d+|\*)", said)
         assert found
         first = int(found.group(1))
         numbers = sorted(self.server.imap.mails)
-        return [each for each in numbers if each >= first or each == numbers[-1]]
+        if found.group(2) == b"*":
+            return [each for each in numbers if each >= first or each == numbers[-1]]
+        last = int(found.group(2))
+        return [each for each in numbers if first <= each <= last]
 
     def _say(self, line: bytes, *rest: bytes) -> None:
         self.wfile.write(line + b"\r\n" + b"".join(rest) + (b"\r\n" if rest else b""))

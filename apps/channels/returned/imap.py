@@ -24,7 +24,8 @@ SETTINGS = (
     Setting("folder", _("Folder"), default="INBOX", required=True),
 )
 SECONDS = 30.0  # for each answer
-_VALIDITY = re.compile(rb"\d+")
+_NUMBER = re.compile(rb"\d+")
+WINDOW = 50_000  # numbers asked for at once: imaplib reads no line of more than 1,000,000 bytes
 _LITERAL = 2  # a part of an answer that has a body: the line before it, and the body
 
 
@@ -35,15 +36,26 @@ class CannotRead(OSError):
 class Box:
     """An open folder. Its mails have numbers that grow, as long as `validity` is the same."""
 
-    def __init__(self, client: imaplib.IMAP4, validity: int) -> None:
+    def __init__(self, client: imaplib.IMAP4, validity: int, next_number: int | None) -> None:
         self._client = client
         self.validity = validity
+        self._next_number = next_number
 
-    def after(self, number: int) -> list[int]:
-        """The numbers of the mails that came after this one. Raises CannotRead."""
-        found = self._ask("SEARCH", "UID", f"{number + 1}:*")
+    def after(self, number: int) -> Iterator[int]:
+        """Yield the numbers of the mails that came after this one, as they are when the folder is
+        opened. Raises CannotRead.
+        """
+        if self._next_number is None:  # a server need not say it
+            yield from self._within(number, "*")
+            return
+        for start in range(number, self._next_number - 1, WINDOW):
+            yield from self._within(start, str(min(start + WINDOW, self._next_number - 1)))
+
+    def _within(self, number: int, last: str) -> list[int]:
+        """Ask for the numbers behind one up to the last."""
+        found = self._ask("SEARCH", "UID", f"{number + 1}:{last}")
         numbers = {int(each) for each in b" ".join(part for part in found if part).split()}
-        # the server gives the last one, too, where there is none after it
+        # of `9:*` servers give the last one, too, where there is none after it
         return sorted(each for each in numbers if each > number)
 
     def mail(self, number: int) -> bytes | None:
@@ -110,15 +122,21 @@ def _box(client: imaplib.IMAP4, folder: str) -> Box:
         answer, found = client.select(quoted)
         if answer != "OK":
             raise CannotRead(_text(found))
-        _name, validity = client.response("UIDVALIDITY")
+        validity = _told(client, "UIDVALIDITY")
+        next_number = _told(client, "UIDNEXT")
     except (imaplib.IMAP4.error, OSError) as error:
         raise CannotRead(_words(error)) from error
-    match = None
-    if validity and validity[0]:
-        match = _VALIDITY.search(validity[0])
-    if match is None:
+    if validity is None:
         raise CannotRead("The server does not number its mails (UIDVALIDITY).")
-    return Box(client, int(match.group()))
+    return Box(client, validity, next_number)
+
+
+def _told(client: imaplib.IMAP4, name: str) -> int | None:
+    """Read a number that the server told when the folder was opened."""
+    _name, found = client.response(name)
+    if found and found[0] and (match := _NUMBER.search(found[0])):
+        return int(match.group())
+    return None
 
 
 def _words(error: Exception) -> str:

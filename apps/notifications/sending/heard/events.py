@@ -14,7 +14,7 @@ from apps.followers.consent import suppression
 from apps.followers.consent.opt_out import opt_out
 from apps.followers.consent.record import Proof
 from apps.followers.consent.tombstones import Erased
-from apps.followers.models import Channel, SuppressionReason
+from apps.followers.models import Channel, Follower, SuppressionReason
 from apps.lib.actor import SYSTEM, Actor, ActorKind
 from apps.notifications.models import Delivery, DeliveryEvent, EventKind, ProviderAccount
 from apps.notifications.sending.heard import provider_reports
@@ -163,17 +163,25 @@ def left(*, row: Delivery, everything: bool, source: str, now: dt.datetime) -> b
     """Opt the reader of a mail out of what it was about, or of `everything`; whether there still is
     one.
     """
-    if row.follower is None:
+    reader = reader_of(row)
+    if reader is None:
         return False
     wanted = ""
     if not everything:
         wanted = row.notification.notification_type.key
-    by = Actor(ActorKind.FOLLOWER, str(row.follower.uid), label=str(row.follower))
+    by = Actor(ActorKind.FOLLOWER, str(reader.uid), label=str(reader))
     try:
-        opt_out(follower=row.follower, type_key=wanted, proof=Proof(source, by, now))
+        opt_out(follower=reader, type_key=wanted, proof=Proof(source, by, now))
     except Erased:  # about to be: nothing leaves for them anyway
         return False
     return True
+
+
+def reader_of(row: Delivery) -> Follower | None:
+    """Who reads a mail: its follower, or who has its address since two followers were merged."""
+    if row.follower is None and row.address is not None:
+        return row.address.follower
+    return row.follower
 
 
 def _note(row: Delivery, told: MailEvent, account: ProviderAccount, now: dt.datetime) -> None:

@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from email import message_from_bytes
 from typing import Any
 
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, DataError, transaction
 from django.db.models import F, Q, QuerySet
 
+from apps.channels.contract import storable
 from apps.channels.returned import imap
 from apps.channels.returned.imap import CannotRead
 from apps.channels.returned.reading import Says
@@ -109,20 +110,27 @@ def read_mailbox(**_nothing: object) -> None:
         with imap.opened(crypto.decrypt(row.settings)) as box:
             done = _read(row, box)
     except (CannotRead, crypto.Undecryptable) as error:
-        wait = min(LONGEST_WAIT, EVERY * 2 ** min(row.failures, 10))
-        _mine(row).update(
-            error=str(error)[:300],
-            failures=F("failures") + 1,
-            due_at=steady_clock.now() + wait,
-            lease_until=None,
-        )
+        _put_off(row, str(error))
         log.warning("The bounce mailbox can't be read: %s", error)
         return
+    except Exception as error:
+        _put_off(row, f"{type(error).__name__}: {error}")
+        raise
     now = steady_clock.now()
     soon = now
     if done:
         soon = now + EVERY
     _mine(row).update(error="", failures=0, read_at=now, due_at=soon, lease_until=None)
+
+
+def _put_off(row: BounceMailbox, error: str) -> None:
+    wait = min(LONGEST_WAIT, EVERY * 2 ** min(row.failures, 10))
+    _mine(row).update(
+        error=storable(error)[:300],
+        failures=F("failures") + 1,
+        due_at=steady_clock.now() + wait,
+        lease_until=None,
+    )
 
 
 def _mine(row: BounceMailbox) -> QuerySet[BounceMailbox]:
@@ -147,13 +155,12 @@ def _read(row: BounceMailbox, box: imap.Box) -> bool:
             except TooEarly:  # it and those behind it are read again: that changes nothing
                 waits = True
                 continue
-        _mine(row).update(
-            lease_until=steady_clock.now() + LEASE,
-            mails=F("mails") + 1,
-            booked=F("booked") + int(booked),
-        )
-        if not waits:
-            _mine(row).update(last_number=number)
+        changes: dict[str, Any] = {"lease_until": steady_clock.now() + LEASE}
+        if not waits:  # each mail counts once: when nobody will read it again
+            changes["last_number"] = number
+            changes["mails"] = F("mails") + 1
+            changes["booked"] = F("booked") + int(booked)
+        _mine(row).update(**changes)
         if booked:
             box.mark(number)
     return True
@@ -166,9 +173,11 @@ def _book(raw: bytes) -> bool:
     except ForgedReturn as error:
         log.warning("A mail in the bounce mailbox was not booked: %s", error)
         return False
-    except (TooEarly, DatabaseError):
+    except TooEarly:
         raise
-    except Exception:
+    except Exception as error:
+        if isinstance(error, DatabaseError) and not isinstance(error, DataError):
+            raise  # the database is away; it did not refuse this mail
         # it stays in the mailbox, unread: those behind it must not wait for it
         log.exception("A mail in the bounce mailbox could not be booked.")
         return False

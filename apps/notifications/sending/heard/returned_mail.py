@@ -2,10 +2,11 @@
 
 import datetime as dt
 import hashlib
+import logging
 import re
 from contextlib import suppress
 from dataclasses import dataclass
-from email.utils import parseaddr
+from email.utils import parseaddr, parsedate_to_datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -15,14 +16,16 @@ from apps.followers.models import Channel
 from apps.lib.tokens import BadToken
 from apps.notifications.accounts import domain_reports
 from apps.notifications.messages import links
-from apps.notifications.models import Delivery
-from apps.notifications.sending.heard.events import book, complained, is_of, left
+from apps.notifications.models import Delivery, DeliveryEvent, EventKind
+from apps.notifications.sending.heard.events import book, complained, is_of, left, reader_of
 
 _NAME = re.compile(r"\+([0-9a-f]{48})(?:@|$)", re.IGNORECASE)
 _IN_MAIL = re.compile(rb"\+([0-9a-f]{48})@", re.IGNORECASE)
 _LINK = re.compile(r"(?<![\w-])[\w-]{75}(?![\w-])")
 BY_MAIL = "mail"  # the source of an opt-out
 MOST_NAMES = 20  # of one mail; each costs an HMAC
+SLOW_CLOCK = dt.timedelta(minutes=10)  # of a server that writes when it sent a mail back
+log = logging.getLogger("carillon.answers")
 
 
 class ForgedReturn(ValueError):
@@ -75,7 +78,7 @@ def receive(*, raw: bytes, to: str = "", now: dt.datetime) -> Received:
         return Received(found.says, uid)
     told = _complaint(row, found.of)
     if found.says is Says.BOUNCE:
-        told = _bounce(row, found.of)
+        told = _bounce(row, found)
     if row.account is not None:
         return Received(found.says, uid, book(told=told, account=row.account, now=now))
     changed = found.says is Says.COMPLAINT and complained(row=row, said=told.said, now=now)
@@ -92,8 +95,9 @@ def _left(uid: UUID, raw: bytes, found: Reading, now: dt.datetime) -> Received:
     name of their own mail tells a copy from a second wish.
     """
     row = _mail(uid)
-    if row is None:
-        return Received(Says.OPT_OUT, uid)
+    if row is None or reader_of(row) is None:
+        log.warning("Somebody wants no more like message %s, and it or its reader is gone.", uid)
+        return Received(Says.OPT_OUT)
     if row.account is None:
         left(row=row, everything=False, source=BY_MAIL, now=now)
         return Received(Says.OPT_OUT, uid, True)
@@ -135,16 +139,32 @@ def _named_within(raw: bytes, found: Reading) -> UUID | None:
     return None
 
 
-def _bounce(row: Delivery, of: tuple[Of, ...]) -> MailEvent:
+def _bounce(row: Delivery, found: Reading) -> MailEvent:
     """What a bounce tells. Servers name what they take in many ways and not each by another name:
-    the delivery's own name counts each once.
+    the delivery's own name, and which try it was, counts each once.
     """
-    one = _about(row, of)
+    one = _about(row, found.of)
     what = What.SOFT_BOUNCE
     if one.hard and is_of(row, one.recipient):
         what = What.HARD_BOUNCE
     event = f"{row.uid}:{what}"
+    if again := _tried_again(row, found):
+        event = f"{event}:{again}"
     return MailEvent(what, event, delivery=row.uid, name=row.provider_id, said=one.said)
+
+
+def _tried_again(row: Delivery, found: Reading) -> int:
+    """How often somebody had the mail sent again before the bounce was written. A bounce without a
+    date is of the last try.
+    """
+    again = DeliveryEvent.objects.filter(delivery=row, kind=EventKind.RETRIED)
+    written = ""
+    if found.parts:
+        written = found.parts.header("Date")
+    with suppress(ValueError, OverflowError):
+        at = parsedate_to_datetime(written).astimezone(dt.UTC) + SLOW_CLOCK
+        return again.filter(at__lte=at).count()
+    return again.count()
 
 
 def _about(row: Delivery, of: tuple[Of, ...]) -> Of:

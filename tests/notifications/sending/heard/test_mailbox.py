@@ -1,20 +1,25 @@
 """The bounce mailbox is read once a minute; no mail is lost, and none is booked twice."""
 
 import datetime as dt
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import DataError, OperationalError
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from apps.channels.contract import BadSettings
+from apps.channels.returned import imap
 from apps.followers.models import Suppression
 from apps.lib import crypto
-from apps.notifications.models import BounceMailbox, Delivery, DeliveryEvent
+from apps.notifications.messages import links
+from apps.notifications.models import BounceMailbox, Delivery, DeliveryEvent, DomainReport
 from apps.notifications.sending.heard import mailbox
+from tests.channels.doctor.test_reports import TLS, mailed
 from tests.channels.returned import letters
 from tests.dashboard.pages import as_role, page_of
 from tests.imap_server import PASSWORD, ImapServer
@@ -115,9 +120,73 @@ def test_a_bounce_that_is_early_is_read_again_and_those_behind_it_do_not_wait(
     world.bounce(ADDRESSES[1])
     assert world.read().last_number == 0
     assert world.listed() == [ADDRESSES[1]]
+    assert world.read().mails == 0  # both will be read again
     Delivery.objects.filter(pk=early.pk).update(status="sent", attempts=1)
-    assert world.read().last_number == 2
+    row = world.read()
+    assert (row.last_number, row.mails, row.booked) == (2, 2, 2)
     assert world.listed() == [*ADDRESSES[:2]]
+
+
+@pytest.mark.parametrize("wrong", [{"report-id": "a\0b\ud800"}, {"report-id": "x" * 5000}])
+def test_a_report_with_what_no_database_stores_does_not_hold_up_the_others(
+    world: World, wrong: dict[str, str]
+) -> None:
+    now = timezone.now().isoformat()
+    told = TLS | {"date-range": {"start-datetime": now, "end-datetime": now}} | wrong
+    body = json.dumps(told).replace("shop.example", "news.example.com")
+    world.imap.put(mailed(body.encode(), "application/tlsrpt+json"))
+    world.bounce(ADDRESSES[0])
+    row = world.read()
+    assert (row.last_number, row.booked, row.error) == (2, 2, "")
+    assert (DomainReport.objects.count(), world.listed()) == (1, [ADDRESSES[0]])
+
+
+def test_a_mail_that_the_database_does_not_take_stays_unread_and_the_next_one_is_booked(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(**_: object) -> None:
+        raise DataError("value too long")
+
+    first = world.bounce(ADDRESSES[0])
+    with monkeypatch.context() as patched:
+        patched.setattr(mailbox, "receive", full)
+        row = world.read()
+    assert (row.last_number, row.booked, world.imap.seen()) == (first, 0, [])
+
+
+def test_whatever_else_stops_the_reading_is_said_on_its_page(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(**_: object) -> None:
+        raise OperationalError("the disk is full")
+
+    world.bounce(ADDRESSES[0])
+    with monkeypatch.context() as patched:
+        patched.setattr(mailbox, "receive", broken)
+        with pytest.raises(OperationalError):
+            world.read()
+    row = BounceMailbox.objects.get()
+    assert (row.failures, row.lease_until) == (1, None)
+    assert "the disk is full" in row.error
+    assert world.read().booked == 1
+
+
+def test_a_wish_about_a_message_that_is_gone_stays_unread(world: World) -> None:
+    mail = Delivery.objects.get(address__key=ADDRESSES[0], channel="email")
+    to = f"bounce+{links.leave_name(mail.uid)}@news.example.com"
+    DeliveryEvent.objects.filter(delivery=mail).delete()
+    mail.delete()
+    world.imap.put(f"X-Original-To: {to}\nSubject: unsubscribe\n\n".encode())
+    row = world.read()
+    assert (row.mails, row.booked, world.imap.seen()) == (1, 0, [])
+
+
+def test_a_mailbox_with_very_many_mails_is_read(world: World) -> None:
+    raw = (b"Subject: Hello\r\n\r\n", False)
+    world.imap.mails = dict.fromkeys(range(1_000_000, 1_130_000), raw)
+    with imap.opened(world.imap.settings) as box:
+        assert list(box.after(999_999)) == list(world.imap.mails)
+        assert list(box.after(1_129_999)) == []
 
 
 def test_two_readers_do_not_read_at_once_and_one_that_died_is_replaced(world: World) -> None:

@@ -1,5 +1,6 @@
 """A mail that comes back is booked on the message that it is about, once, and on its address."""
 
+import datetime as dt
 import io
 import os
 import re
@@ -17,7 +18,10 @@ from apps.followers.consent import suppression
 from apps.followers.consent.acts import set_preferences
 from apps.followers.consent.opt_out import is_out
 from apps.followers.consent.record import Proof
+from apps.followers.merging.merge import merge
 from apps.followers.models import Address, ConsentRecord, Follower, Suppression
+from apps.notifications import replay
+from apps.notifications.messages import links
 from apps.notifications.models import Delivery, DeliveryEvent, Notification
 from apps.notifications.sending.heard.provider_reports import TooEarly
 from apps.notifications.sending.heard.returned_mail import ForgedReturn, Received, receive
@@ -73,6 +77,30 @@ def test_a_hard_bounce_fails_the_message_and_stops_the_address_once(sent: Sent) 
     event = DeliveryEvent.objects.get(kind="undelivered")
     assert event.detail["said"] == "550 5.1.1 User unknown"
     assert Delivery.objects.get(channel="email").reason == "undelivered"
+
+
+def test_a_bounce_with_signs_that_no_database_stores_is_booked(sent: Sent) -> None:
+    assert came(HARD.replace(b"User unknown", b"User \0 un\x07known"), sent.to).changed
+    assert "\0" not in Delivery.objects.get(channel="email").error
+    assert listed() == [("anna@example.org", "hard_bounce")]
+
+
+def test_a_message_that_was_tried_again_comes_back_again_and_the_old_bounce_does_not_count(
+    sent: Sent,
+) -> None:
+    old = b"Date: Mon, 30 Nov 2020 10:00:00 +0000\n" + HARD
+    assert came(old, sent.to).changed
+    suppression.release(suppression=Suppression.objects.get(), by=TESTER, now=timezone.now())
+    delivery = Delivery.objects.get(channel="email")
+    replay.retry_delivery(delivery=delivery, by=TESTER, now=timezone.now())
+    drain()
+    assert not came(old, sent.to).changed  # a second copy of the first
+    assert (stands(sent.notification), listed()) == ({"sent": 1}, [])
+    slow = (timezone.now() - dt.timedelta(minutes=1)).strftime("%a, %d %b %Y %H:%M:%S +0000")
+    again = f"Date: {slow}\n".encode() + HARD
+    assert [came(again, sent.to).changed for _ in range(2)] == [True, False]
+    assert stands(sent.notification) == {"failed": 1}
+    assert listed() == [("anna@example.org", "hard_bounce")]
 
 
 def test_a_soft_bounce_fails_the_message_and_leaves_the_address(sent: Sent) -> None:
@@ -191,6 +219,21 @@ def test_a_mail_to_the_address_to_leave_by_opts_out_of_its_type_once(sent: Sent)
     assert not is_out(Follower.objects.get(), "news")
     assert came(WISH % 2, to).changed
     assert is_out(Follower.objects.get(), "news")
+
+
+def test_a_wish_about_a_mail_to_somebody_who_was_merged_is_that_of_who_stays(
+    receiver: Receiver,
+) -> None:
+    make_accounts(receiver, bounce_address="bounce@news.example.com")
+    kept = make_follower(email="anna@example.com")
+    gone = make_follower(email="a@example.org")
+    tell(make_type("news"), [kept, gone], version=make_version())
+    drain()
+    theirs = Delivery.objects.get(follower=gone, channel="email").uid
+    row = merge(kept=kept, gone=gone, by=TESTER, now=timezone.now())
+    to = f"bounce+{links.leave_name(theirs)}@news.example.com"
+    assert came(WISH % 1, to).changed
+    assert is_out(row, "news")
 
 
 @pytest.mark.parametrize("raw", [HARD, letters.LATE, *letters.AUTO_REPLIES])
