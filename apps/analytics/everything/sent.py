@@ -9,7 +9,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.analytics.everything.part import Part, Told, columns, rows_of
-from apps.campaigns.models import Event
+from apps.campaigns.events.rules import applies_to
+from apps.campaigns.models import Event, EventRule
 from apps.content.problems import RenderError
 from apps.followers.models import Category, Follower
 from apps.inbox.models import InboxItem
@@ -22,7 +23,13 @@ from apps.notifications.models import Delivery, Recipient
 # A code that a phone or a log-in waits for must not be read by whoever reads the mailbox.
 SECRET_FOR = dt.timedelta(days=1)
 
+_LEFT_OUT = {"words_left_out": True}
+
 log = logging.getLogger("carillon.everything")
+
+
+def _is_secret(category: str, since: dt.datetime) -> bool:
+    return category == Category.CRITICAL and since > timezone.now() - SECRET_FOR
 
 
 def _messages(person: DataSubject, after: int, most: int) -> list[Told]:
@@ -65,9 +72,8 @@ def _message(row: Any, reader: Reader, person: DataSubject) -> dict[str, Any]:
             for each in row.engagements.all()
         ],
     )
-    young = row.created_at > timezone.now() - SECRET_FOR
-    if kind.category == Category.CRITICAL and young:
-        return told | {"words": {}, "words_left_out": True}
+    if _is_secret(kind.category, row.created_at):
+        return told | {"words": {}, **_LEFT_OUT}
     own = {
         "data": notification.data,
         "dedup_key": notification.dedup_key,
@@ -83,29 +89,43 @@ def _message(row: Any, reader: Reader, person: DataSubject) -> dict[str, Any]:
     return told | {"words": words, "own_data": row.data} | own
 
 
+def _planned(row: Recipient) -> dict[str, Any]:
+    kind = row.notification.notification_type
+    told = columns(row, type=kind.key, send_at=row.notification.send_at)
+    if kind.category == Category.CRITICAL:  # its day has not begun
+        return told | _LEFT_OUT
+    return told | columns(row, "data")
+
+
 def _event(row: Event) -> dict[str, Any]:
     outcomes = [columns(each, "rule_name", "result", "because") for each in row.outcomes.all()]
-    return columns(
-        row, "name", "data", "occurred_at", "received_at", "dedup_key", outcomes=outcomes
-    )
+    told = columns(row, "name", "occurred_at", "received_at", outcomes=outcomes)
+    if _is_secret(_category_of(row), row.received_at):
+        return told | _LEFT_OUT
+    return told | columns(row, "data", "dedup_key")
+
+
+def _category_of(row: Event) -> str:
+    """Say whether a critical message was made of an event, or will be; "" for any other."""
+    made = [each.notification for each in row.outcomes.all() if each.notification]
+    if any(each.notification_type.category == Category.CRITICAL for each in made):
+        return Category.CRITICAL
+    rules = EventRule.objects.filter(notification_type__category=Category.CRITICAL)
+    if any(applies_to(name, row.name) for name in rules.values_list("event", flat=True)):
+        return Category.CRITICAL
+    return ""
 
 
 def _events(person: DataSubject) -> QuerySet[Event]:
-    return Event.objects.filter(follower=person.pk).prefetch_related("outcomes")
+    rows = Event.objects.filter(follower=person.pk)
+    return rows.prefetch_related("outcomes__notification__notification_type")
 
 
 def _item(row: InboxItem) -> dict[str, Any]:
-    return columns(
-        row,
-        "category",
-        "title",
-        "body",
-        "link",
-        "created_at",
-        "read_at",
-        "archived_at",
-        "removed_at",
-    )
+    told = columns(row, "category", "created_at", "read_at", "archived_at", "removed_at")
+    if _is_secret(row.category, row.created_at):
+        return told | _LEFT_OUT
+    return told | columns(row, "title", "body", "link")
 
 
 MESSAGES = "messages"
@@ -123,12 +143,7 @@ PARTS = (
             lambda person: Recipient.objects.filter(follower=person.pk).select_related(
                 "notification__notification_type"
             ),
-            lambda row: columns(
-                row,
-                data=row.data,
-                type=row.notification.notification_type.key,
-                send_at=row.notification.send_at,
-            ),
+            _planned,
         ),
         ("notifications.Recipient",),
     ),

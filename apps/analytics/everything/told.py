@@ -16,8 +16,9 @@ from apps.accounts.fact_words import sentence_of
 from apps.accounts.models import AuditEntry
 from apps.analytics.everything.part import Part, Told, columns
 from apps.analytics.everything.profile import sign_ups, suppressions
-from apps.followers.models import ConsentRecord
+from apps.followers.models import ConsentRecord, ImportProblem
 from apps.followers.privacy.files import lines_about
+from apps.followers.privacy.search import is_problem_of
 from apps.inbox.models import InboxItem
 from apps.lib.actor import ActorKind
 from apps.lib.erasing.person import DataSubject
@@ -25,7 +26,6 @@ from apps.notifications.models import Delivery
 
 # Answers and files that hold once more what other parts tell; they go within days.
 _COPIES = {"api.IdempotentCall", "followers.ExportChunk"}
-_WHOLE = {"followers.ImportProblem"}  # a row of a file is about one person
 _AT_ONCE = 500
 _ROOM = 48  # bits of an id, below the number of its table
 
@@ -73,7 +73,9 @@ def _entry(row: AuditEntry) -> dict[str, Any]:
 
 
 def _mentions(person: DataSubject, after: int, most: int) -> list[Told]:
-    """Read on from a place: the number of a table, and the id of its row."""
+    """Read on from a place: the number of a table, and the id of its row. What was found by a text
+    that only contains an address of theirs is passed over.
+    """
     first, last_id = divmod(after, 1 << _ROOM)
     told: list[Told] = []
     for number, label in enumerate(settings.SEARCHED):
@@ -84,21 +86,23 @@ def _mentions(person: DataSubject, after: int, most: int) -> list[Told]:
             begin = last_id
         model = apps.get_model(label)
         rows = _naming(model, person).filter(pk__gt=begin).order_by("pk")
-        for row in rows[: most - len(told)]:
-            told.append(((number << _ROOM) + row.pk, _mention(row, label, person)))
+        for row in rows.iterator(chunk_size=_AT_ONCE):
+            if said := _said(row, person):
+                where = str(model._meta.verbose_name)
+                told.append(((number << _ROOM) + row.pk, {"where": where, "said": said}))
+            if len(told) == most:
+                break
     return told
 
 
-def _mention(row: Model, label: str, person: DataSubject) -> dict[str, Any]:
-    said: dict[str, Any] = {}
-    for name in _words_of(type(row)):
-        value = getattr(row, name)
-        if label not in _WHOLE:
-            value = person.said_in(value)
-        if value:
-            said[name] = value
-    where = str(type(row)._meta.verbose_name)
-    return {"where": where, "said": said}
+def _said(row: Model, person: DataSubject) -> dict[str, Any]:
+    """Give what a row says about the person, by its columns; {} where it is about others."""
+    values = {name: getattr(row, name) for name in _words_of(type(row))}
+    if not isinstance(row, ImportProblem):
+        values = {name: person.said_in(value) for name, value in values.items()}
+    elif not is_problem_of(row, person):  # a row of a file is about one person: all of it or none
+        return {}
+    return {name: value for name, value in values.items() if value}
 
 
 def _naming(model: type[Model], person: DataSubject) -> QuerySet[Any]:

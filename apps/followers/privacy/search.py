@@ -65,10 +65,16 @@ def _mask(row: Model, name: str) -> str:
     return MASK
 
 
+def is_problem_of(row: ImportProblem, person: DataSubject) -> bool:
+    """Whether a refused row of a file is about the person."""
+    texts = [row.message, *map(str, row.row)]
+    named = bool(person.external_id) and person.external_id in row.row
+    return named or any(map(person.is_in, texts))
+
+
 def clear_problem(row: ImportProblem, person: DataSubject) -> Sequence[str]:
     """Keep of a refused row that there was one."""
-    texts = [row.message, *map(str, row.row)]
-    if any(map(person.is_in, texts)) or (person.external_id and person.external_id in row.row):
+    if is_problem_of(row, person):
         row.row = []
         row.message = MASK
         return ["row", "message"]

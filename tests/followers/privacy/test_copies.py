@@ -12,17 +12,25 @@ from django.utils import timezone
 
 from apps.accounts.models import AuditEntry, User
 from apps.accounts.permissions import Scope
+from apps.analytics.everything import told
 from apps.analytics.everything.source import PARTS
+from apps.campaigns.events.run_rules import work_off
+from apps.campaigns.models import Event
 from apps.followers.consent.tombstones import Erased
 from apps.followers.exports import write
 from apps.followers.models import Address, Export, Follower
 from apps.followers.privacy.copies import ask_for_copy
-from apps.followers.privacy.erase import erase
+from apps.followers.privacy.erase import erase, who_is
+from apps.inbox.models import InboxItem
+from apps.lib.erasing.person import DataSubject
 from apps.notifications.models import Delivery
 from tests.api.world import make_client
+from tests.campaigns.events.world import happen, make_rule
+from tests.followers.imports.world import run_import
 from tests.followers.privacy.world import erased, handed_over
 from tests.make import TESTER, make_follower, make_staff, make_type
-from tests.notifications.world import make_version, tell
+from tests.notifications.world import drain, make_version, tell
+from tests.receiver import Receiver
 
 # Tables that point at a follower and have no part, and why.
 _UNTOLD = {
@@ -150,3 +158,66 @@ def test_who_is_erased_takes_their_copies_along_and_gets_no_more(anna: Follower)
         ask_for_copy(follower=leaving, by=TESTER, now=timezone.now())
     erased(anna)
     assert not Export.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_copy_has_nothing_of_somebody_whose_address_only_contains_theirs() -> None:
+    ann = make_follower(email="ann@example.com")
+    for name in ("joann", "jo.ann"):
+        email = f"{name}@example.com"
+        make_follower(email=email)
+        happen("invited", data={"who": email}, dedup_key=email)
+        run_import(f"email,first_name\n{email},Secret\n{email},Secret-again\n")
+    run_import("email,first_name\nann@example.com,Ann\nann@example.com,Ann-again\n")
+    said = handed_over(ann)["everything.json"]
+    assert "joann" not in said
+    assert "jo.ann" not in said
+    assert "Secret" not in said
+    mentions = json.loads(said)["parts"]["mentions"]
+    assert all(each["said"] for each in mentions)
+    # refused rows of a file are told whole
+    assert "Ann-again" in said
+    # however many rows of others lie between
+    person = who_is(ann)
+    found, after = [], 0
+    read = next(part.read for part in told.PARTS if part.name == "mentions")
+    while some := read(person, after, 1):
+        found += [row for _, row in some]
+        after = some[-1][0]
+    assert found == mentions
+
+
+def test_what_is_said_about_somebody_is_said_about_nobody_with_a_longer_address() -> None:
+    ann = DataSubject(pk=1, uid="u-1", addresses=("ann@example.com",))
+    assert ann.said_in(["joann@example.com", "jo.ann@example.com", "jo-ann@example.com"]) is None
+    assert ann.said_in({"a": "to ann@example.com"}) == {"a": "to ann@example.com"}
+
+
+def test_words_of_critical_messages_are_told_nowhere_within_a_day(receiver: Receiver) -> None:
+    anna = make_follower(email="anna@example.com")
+    kind = make_type("login", category="critical", commercial=False)
+    version = make_version(body="<p>{{ what }}</p>", variables=[{"name": "what", "type": "string"}])
+    words: dict[str, Any] = {"data": {"what": "code-777123"}, "version": version}
+    tell(kind, [anna], channels=["email", "in_app"], **words)
+    drain()
+    later = timezone.now() + timezone.timedelta(days=3)
+    planned = tell(kind, [anna], send_at=later, **words)
+    planned.recipients.create(follower=anna, data={"what": "code-777123"})
+    make_rule(notification_type=kind, event="login.*")
+    happen("login.asked", anna, data={"what": "code-777123"})
+    happen("order.paid", anna, data={"what": "harmless"})
+    assert InboxItem.objects.update(body="code-777123") == 1
+    said = handed_over(anna)["everything.json"]
+    assert "code-777123" not in said
+    assert "harmless" in said
+    parts = json.loads(said)["parts"]
+    for part in ("messages", "planned", "events", "inbox"):
+        assert parts[part][0]["words_left_out"], part
+    work_off()
+    assert "code-777123" not in handed_over(anna)["everything.json"]
+    old = timezone.now() - timezone.timedelta(days=2)
+    InboxItem.objects.update(created_at=old)
+    Event.objects.update(received_at=old)
+    parts = json.loads(handed_over(anna)["everything.json"])["parts"]
+    assert "code-777123" in str(parts["inbox"])
+    assert "code-777123" in str(parts["events"])
