@@ -14,6 +14,7 @@ from apps.followers.consent.record import locked
 from apps.followers.consent.suppression import is_suppressed
 from apps.followers.consent.tombstones import refuse_leaving
 from apps.followers.models import Address, Channel, Follower, PrivacyCode, PrivacyWish
+from apps.followers.people.address_claims import can_be_taken_back
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.lib.refusals import RefusalKind, Refused
@@ -69,6 +70,17 @@ def ask(*, follower: Follower, wish: PrivacyWish, ip: str = "", now: dt.datetime
     return code
 
 
+def mailbox_of(follower: Follower, *, now: dt.datetime) -> Address | None:
+    """Find the email address whose mailbox has the say; None without one.
+
+    While an address can be taken back, it is that one, the oldest of several: whoever holds a
+    forwarded link may have put the next one in its place a minute ago.
+    """
+    emails = list(follower.addresses.filter(channel=Channel.EMAIL).order_by("pk"))
+    before = [row for row in emails if can_be_taken_back(row, now=now)]
+    return next(iter([*before, *(row for row in emails if row.primary)]), None)
+
+
 def issue(*, code_id: int, now: dt.datetime) -> tuple[PrivacyCode, Address, str] | None:
     """Make the code to send, known to nobody else: only its keyed hash is stored. Gives it with the
     address that it goes to.
@@ -81,7 +93,7 @@ def issue(*, code_id: int, now: dt.datetime) -> tuple[PrivacyCode, Address, str]
         row = rows.filter(pk=code_id, code_hash="").first()
         if row is None or row.created_at < now - LIFE:
             return None
-        address = row.follower.addresses.filter(channel=Channel.EMAIL, primary=True).first()
+        address = mailbox_of(row.follower, now=now)
         if address is None or is_suppressed(Channel.EMAIL, address.key):
             failed(code=row, now=now)
             return None

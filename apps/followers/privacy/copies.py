@@ -27,11 +27,14 @@ Written = Callable[[Export, Follower], Iterator[bytes]]
 
 
 def ask_for_copy(*, follower: Follower, by: Actor, now: dt.datetime) -> Export:
-    """Let a copy be written; one that is being written already is given back. Raises Erased."""
+    """Let a copy be written; one that is being written already is given back, but for the reader
+    none that staff or a program asked for: it has no page of theirs. Raises Erased.
+    """
     with transaction.atomic():
         row = locked(follower)
         refuse_leaving(row)
-        running = copies_of(row).filter(state=ExportState.RUNNING).first()
+        own = copies_of(row).filter(by_kind=by.kind)
+        running = own.filter(state=ExportState.RUNNING).first()
         if running:
             return running
         asked = {"follower": str(row.uid)}

@@ -16,15 +16,7 @@ from apps.followers.privacy.copies import ask_for_copy
 from apps.followers.privacy.erase import erase as erase_follower
 from apps.lib import tokens
 from apps.subscriptions.privacy.copy import PURPOSE
-from apps.subscriptions.public import (
-    email_of,
-    follower_of,
-    posted,
-    proof,
-    public_page,
-    read_link,
-    show,
-)
+from apps.subscriptions.public import follower_of, posted, proof, public_page, read_link, show
 from apps.subscriptions.wording import WRONG_CODE, masked
 
 SOURCE = "preference_center"
@@ -39,14 +31,15 @@ def page(request: HttpRequest, token: str) -> HttpResponse:
 def _shown(
     request: HttpRequest, token: str, follower: Follower, *, problem: str = "", status: int = 200
 ) -> HttpResponse:
-    mailbox = email_of(follower)
+    now = timezone.now()
+    mailbox = codes.mailbox_of(follower, now=now)
     place = ""
     if mailbox:
         place = masked(mailbox.value)
     context = {
         "token": token,
         "place": place,
-        "asked": codes.pending(follower, now=timezone.now()),
+        "asked": codes.pending(follower, now=now),
         "problem": problem,
     }
     return show(request, "privacy/wishes", context, status=status)
@@ -57,12 +50,12 @@ def _shown(
 def ask(request: HttpRequest, token: str) -> HttpResponse:
     """Have the code mailed."""
     follower = follower_of(read_link("preferences", token))
-    if email_of(follower) is None:
+    said = proof(request, follower, SOURCE)
+    if codes.mailbox_of(follower, now=said.now) is None:
         return show(request, "no_mailbox", {}, status=409)
     wish = PrivacyWish.COPY
     if posted(request).get("wish") == PrivacyWish.ERASE:
         wish = PrivacyWish.ERASE
-    said = proof(request, follower, SOURCE)
     try:
         codes.ask(follower=follower, wish=wish, ip=said.ip, now=said.now)
     except codes.TooManyPrivacyCodes as refused:

@@ -17,15 +17,17 @@ from django_q.models import OrmQ
 from apps.accounts.models import AuditEntry
 from apps.followers.consent.suppression import suppress
 from apps.followers.exports import write
-from apps.followers.models import Erasure, Export, Follower, PrivacyCode
+from apps.followers.models import AddressClaim, Erasure, Export, Follower, PrivacyCode
 from apps.followers.privacy import codes, remove
 from apps.followers.privacy.copies import ask_for_copy
 from apps.lib import tokens
+from apps.subscriptions.claims.mail import link
 from apps.subscriptions.privacy import mail
 from apps.subscriptions.privacy.copy import PURPOSE
-from tests.make import TESTER, make_follower
+from tests.make import TESTER, make_follower, make_type
 from tests.receiver import Receiver
-from tests.subscriptions.pages import Page, preferences_path, visit
+from tests.subscriptions.pages import Page, fresh_path, preferences_path, visit
+from tests.subscriptions.world import make_warning
 
 ASK = "Mail me a code"
 ASK_TO_GO = "Mail me a code to be erased"
@@ -158,3 +160,34 @@ def test_the_mail_speaks_the_language_of_whom_it_goes_to(
 def test_a_copy_that_staff_asked_for_has_no_page_of_its_own(client: Client, anna: Follower) -> None:
     copy = ask_for_copy(follower=anna, by=TESTER, now=timezone.now())
     assert client.get(f"/p/copy/{tokens.make(PURPOSE, str(copy.uid))}/").status_code == 404
+
+
+def test_a_code_goes_to_the_address_before_while_that_can_be_taken_back(
+    client: Client, anna: Follower, receiver: Receiver, clock: Any
+) -> None:
+    make_type("news")
+    make_warning()
+    for thief in ("thief@example.org", "another@example.org"):
+        client.post(f"{fresh_path(anna)}email/", {"email": thief, "use": "instead"})
+        confirms = link(AddressClaim.objects.latest("pk")).partition("/p/")[2]
+        visit(client, f"/p/{confirms}").press("Yes, this is my address")
+    assert Follower.objects.get().email == "another@example.org"
+    page = asked(client, anna, ASK)
+    assert "The code that we mailed to a•••@example.com" in page.text
+    mailed(receiver)
+    assert receiver.recipients == ["anna@example.com"]
+    # who says so for a week reads the mailbox that is theirs now
+    clock.shift(dt.timedelta(days=7, minutes=1))
+    assert "a•••@example.org" in asked(client, anna, ASK).text
+    mailed(receiver)
+    assert receiver.recipients == ["anna@example.com", "another@example.org"]
+
+
+def test_a_copy_that_staff_had_begun_does_not_stand_in_the_way(
+    client: Client, anna: Follower, receiver: Receiver
+) -> None:
+    staffs = ask_for_copy(follower=anna, by=TESTER, now=timezone.now())
+    assert ask_for_copy(follower=anna, by=TESTER, now=timezone.now()) == staffs
+    waits = asked(client, anna, ASK).press("Make the archive", code=mailed(receiver))
+    assert "Your archive is being made." in waits.notice
+    assert Export.objects.count() == 2
