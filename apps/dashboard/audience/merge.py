@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils import timezone
@@ -62,7 +62,11 @@ def _said(name: str, value: Any) -> str:
 
 
 def _merged(request: HttpRequest, follower: Follower) -> HttpResponse:
-    other = get_object_or_404(Follower, uid=request.POST.get("other", ""))
+    try:
+        uid = UUID(request.POST.get("other", ""))
+    except ValueError as error:
+        raise Http404 from error
+    other = get_object_or_404(Follower, uid=uid)
     try:
         merge(kept=follower, gone=other, by=staff_actor(request), now=timezone.now())
     except Refused as error:

@@ -5,8 +5,9 @@ in the counts and loses its words.
 import datetime as dt
 from collections.abc import Sequence
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from apps.followers.models import Address
 from apps.followers.privacy.remove import NotYet
 from apps.lib.erasing.person import MASK, DataSubject
 from apps.lib.facts import Fact
@@ -33,14 +34,17 @@ def on_erased(facts: Sequence[Fact]) -> None:
 
 def forget(*, person: DataSubject, now: dt.datetime) -> None:
     """Take the words out of the person's deliveries. Raises NotYet while a sender holds one."""
-    mine = Delivery.objects.filter(follower=person.pk)
-    _cancel(Q(follower=person.pk), now)
+    # the double of a merge has lost its follower, and has the address
+    addresses = Address.objects.filter(follower=person.pk).values_list("pk", flat=True)
+    whose = Q(follower=person.pk) | Q(address__in=list(addresses))
+    mine = Delivery.objects.filter(whose)
+    _cancel(whose, now)
     if mine.filter(status=DeliveryStatus.QUEUED).exists():
         raise NotYet
     person.subjects["delivery"] = [str(uid) for uid in mine.values_list("uid", flat=True)]
     DeliveryEvent.objects.filter(delivery__in=mine).update(detail={})
     Engagement.objects.filter(delivery__in=mine).update(user_agent="")
-    _forget_notifications(person)
+    _forget_notifications(person, mine)
     mine.update(data=None, error="", provider_id="")
 
 
@@ -52,13 +56,12 @@ def _cancel(whose: Q, now: dt.datetime) -> None:
     tallies.finish_all_done(sorted(touched), now=now)
 
 
-def _forget_notifications(person: DataSubject) -> None:
+def _forget_notifications(person: DataSubject, mine: QuerySet[Delivery]) -> None:
     """Empty what was told to this person alone; take their addresses out of what others got too."""
-    mine = Delivery.objects.filter(notification=OuterRef("pk"), follower=person.pk)
-    of_others = Delivery.objects.filter(
-        Q(follower__isnull=True) | ~Q(follower=person.pk), notification=OuterRef("pk")
+    of_others = Delivery.objects.filter(notification=OuterRef("pk")).exclude(
+        pk__in=mine.values("pk")
     )
-    told = Notification.objects.filter(Exists(mine)).order_by()
+    told = Notification.objects.filter(pk__in=mine.order_by().values("notification")).order_by()
     told.filter(~Exists(of_others)).exclude(source__in=_OF_STAFF).update(
         data={}, dedup_key=None, throttle_key=""
     )

@@ -31,7 +31,7 @@ from apps.followers.people.revoke_links import revoke_links
 from apps.followers.privacy import remove
 from apps.inbox.models import InboxItem
 from apps.lib.actor import Actor, ActorKind
-from apps.notifications.models import Delivery
+from apps.notifications.models import Delivery, Engagement
 from tests.api.world import make_client
 from tests.followers.privacy.world import erased, handed_over
 from tests.make import TESTER, make_follower, make_staff, make_type
@@ -205,6 +205,8 @@ def test_an_administrator_sees_what_a_merge_makes_and_does_it(
     assert "anna@example.com, a@example.org" in page
     assert "crm-7" in page
     assert "+00:00" not in page
+    for nobody in ({}, {"other": "nobody"}, {"other": str(anna.uid)[:-1]}):
+        assert client.post(path, nobody).status_code == 404
     client.post(path, {"other": str(gone.uid)})
     assert Follower.objects.get().external_id == "crm-7"
 
@@ -258,3 +260,57 @@ def test_who_is_no_mistake_is_not_deleted_as_one(
     answer = client.post(f"/followers/{anna.uid}/mistake/", follow=True)
     assert said in answer.content.decode()
     assert not Erasure.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("of_kept", "reason", "waits"),
+    [
+        ("failed", "refused_recipient", True),
+        ("cancelled", "", True),
+        ("skipped", "address_suppressed", True),
+        ("skipped", "preference_off", False),
+        ("sent", "", False),
+        ("in_doubt", "", False),
+        ("pending", "", True),
+    ],
+)
+def test_a_message_that_did_not_reach_the_one_who_stays_goes_to_the_other_address(
+    receiver: Receiver, of_kept: str, reason: str, waits: bool
+) -> None:
+    kept = make_follower(email="kept@example.com")
+    gone = make_follower(email="gone@example.org")
+    order = make_type("order", category="informational", commercial=False)
+    both = tell(order, [kept, gone], version=make_version())
+    Delivery.objects.filter(follower=kept).update(
+        status=of_kept, reason=reason, error="kept@", finished_at=timezone.now()
+    )
+    row = merged(kept, gone)
+    drain()
+    assert len(receiver.arrived) == waits
+    # one of the two is theirs, and the count of the other has no words
+    own = both.deliveries.get(follower=row)
+    assert (own.status == "sent") == (waits or of_kept == "sent")
+    double = both.deliveries.get(follower=None)
+    assert (double.error, double.data) == ("", None)
+
+
+@pytest.mark.django_db
+def test_a_double_of_a_merge_keeps_no_words_and_goes_when_the_person_is_erased() -> None:
+    kept = make_follower(email="kept@example.com")
+    gone = make_follower(email="gone@example.org")
+    order = make_type("order", category="informational", commercial=False)
+    both = tell(order, [kept, gone], version=make_version(), data={"name": "Anna"})
+    Delivery.objects.update(status="sent", finished_at=timezone.now())
+    for delivery in both.deliveries.all():
+        Engagement.objects.create(
+            delivery=delivery, kind="open", at=timezone.now(), user_agent="Hers/1"
+        )
+    row = merged(kept, gone)
+    assert list(Engagement.objects.exclude(user_agent="").values_list("delivery__follower")) == [
+        (row.pk,)
+    ]
+    Delivery.objects.filter(follower=None).update(error="550 gone@example.org")
+    erased(row)
+    assert not Delivery.objects.exclude(error="").exists()
+    both.refresh_from_db()
+    assert both.data == {}
