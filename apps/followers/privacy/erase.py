@@ -27,7 +27,7 @@ class AlreadyGone(Refused):
 
 def erase(*, follower: Follower, by: Actor, now: dt.datetime, marked: bool = True) -> Erasure:
     """Begin to erase a follower: nothing is sent any more when this returns, and the rest goes in
-    the background. A second call gives the first one's erasure.
+    the background. A second call gives the first one's erasure, and puts the marks that it lacks.
 
     Whoever asks for themselves (`by` a follower) is not named. Not `marked`: nothing keeps others
     from adding them again. Raises AlreadyGone.
@@ -41,6 +41,8 @@ def erase(*, follower: Follower, by: Actor, now: dt.datetime, marked: bool = Tru
         except Follower.DoesNotExist:
             raise AlreadyGone(gettext("This follower was erased already.")) from None
         if known := Erasure.objects.filter(follower=row.uid).first():
+            if marked and not known.tombstones.exists():
+                _mark(known, row, now)
             return known
         erasure = Erasure.objects.create(
             follower=row.uid,
@@ -52,13 +54,17 @@ def erase(*, follower: Follower, by: Actor, now: dt.datetime, marked: bool = Tru
             touched_at=now,
         )
         if marked:
-            tombstones.make_key()
-            tombstones.put(erasure=erasure, follower=row, now=now)
+            _mark(erasure, row, now)
         row.addresses.update(state=AddressState.SUPPRESSED)
         who = Actor(by.kind, id=by.id, label=label)
         tell(Kind.FOLLOWER_ERASED, by=who, now=now, about=erasure)
         announce(TASK, lane=Lane.BULK, erasure_id=erasure.pk)
     return erasure
+
+
+def _mark(erasure: Erasure, follower: Follower, now: dt.datetime) -> None:
+    tombstones.make_key()
+    tombstones.put(erasure=erasure, follower=follower, now=now)
 
 
 def person_of(erasure: Erasure) -> DataSubject:

@@ -54,7 +54,7 @@ def step(erasure_id: int) -> bool:
                 return False
             person = person_of(erasure)
             if erasure.state == ErasureState.STOPPED:
-                _remove(person, began=erasure.created_at, now=now)
+                _remove(erasure, person, now=now)
                 erasure.state = ErasureState.SEARCHING
             else:
                 search.slice_of(erasure, person)
@@ -92,15 +92,19 @@ def resume_stalled(*, now: dt.datetime) -> int:
     return count
 
 
-def _remove(person: DataSubject, *, began: dt.datetime, now: dt.datetime) -> None:
-    """Remove the person's rows, but for a sign-up of after the erasure `began`. Raises NotYet."""
+def _remove(erasure: Erasure, person: DataSubject, *, now: dt.datetime) -> None:
+    """Remove the person's rows, but for a sign-up of after the erasure began. Raises NotYet."""
     follower = Follower.objects.select_for_update().filter(pk=person.pk).first()
     if follower is None:
         return
     keys = list(follower.addresses.values_list("key", flat=True))
-    sign_ups = SignUp.objects.filter(Q(follower=follower) | Q(key__in=keys, created_at__lte=began))
+    before = Q(key__in=keys, created_at__lte=erasure.created_at)
+    sign_ups = SignUp.objects.filter(Q(follower=follower) | before)
     consents = follower.consent_records.values_list("pk", flat=True)
     suppressions = Suppression.objects.filter(key__in=keys)
+    if not erasure.tombstones.exists():
+        # no mark has its word: what came since must not go with somebody deleted as a mistake
+        suppressions = suppressions.none()
     person.subjects |= {
         "follower": [person.uid, *person.former],
         "consent_record": [str(pk) for pk in consents],

@@ -24,13 +24,16 @@ from apps.followers.models import (
     MergedFollower,
     Preference,
     Rhythm,
+    Suppression,
     Tombstone,
 )
 from apps.followers.people import tagging
 from apps.followers.people.revoke_links import revoke_links
 from apps.followers.privacy import remove
+from apps.followers.privacy.erase import erase
 from apps.inbox.models import InboxItem
 from apps.lib.actor import Actor, ActorKind
+from apps.notifications.books.mistaken import delete_mistake
 from apps.notifications.models import Delivery, Engagement
 from tests.api.world import make_client
 from tests.followers.privacy.world import erased, handed_over
@@ -314,3 +317,19 @@ def test_a_double_of_a_merge_keeps_no_words_and_goes_when_the_person_is_erased()
     assert not Delivery.objects.exclude(error="").exists()
     both.refresh_from_db()
     assert both.data == {}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("as_well", [False, True])
+def test_a_word_against_an_address_outlives_a_deletion_as_a_mistake(
+    anna: Follower, as_well: bool
+) -> None:
+    by: dict[str, Any] = {"by": TESTER, "now": timezone.now()}
+    erasure = delete_mistake(follower=anna, **by)
+    suppress(channel="email", value="anna@example.com", reason="manual", **by)
+    if as_well:  # they ask for it before their row is gone
+        assert erase(follower=anna, **by) == erasure
+    remove.run(erasure.pk)
+    assert not Follower.objects.exists()
+    assert Suppression.objects.exists() is not as_well
+    assert list(Tombstone.objects.values_list("suppressed", flat=True)) == ["manual"] * as_well
