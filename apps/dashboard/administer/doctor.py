@@ -39,12 +39,23 @@ TOPICS = {
 @require_safe
 def page(request: HttpRequest, uid: UUID) -> HttpResponse:
     account = _account(uid)
+    try:
+        context = _context(account)
+    except Undecryptable as error:
+        said = _("{name} can't be opened: {why}").format(name=account.name, why=error)
+        messages.error(request, said)
+        return redirect("dashboard:channels")
+    return render(request, "dashboard/administer/channels/doctor.html", context)
+
+
+def _context(account: ProviderAccount) -> dict[str, Any]:
+    """Gather what the page shows. Raises Undecryptable."""
     waiting = WaitingKey.objects.filter(account=account).first()
     record = None
     if waiting:
         record = dkim_keys.record_of(waiting)
     examination = Examination.objects.filter(account=account).first()
-    context = {
+    return {
         "account": account,
         "examination": examination,
         "topics": _topics(examination),
@@ -53,7 +64,6 @@ def page(request: HttpRequest, uid: UUID) -> HttpResponse:
         "selector": settings_of(account).get("dkim_selector"),
         "heard": _heard(account),
     }
-    return render(request, "dashboard/administer/channels/doctor.html", context)
 
 
 def _topics(examination: Examination | None) -> list[tuple[str, list[Any]]]:
@@ -90,7 +100,7 @@ def make_key(request: HttpRequest, uid: UUID) -> HttpResponse:
     account = _account(uid)
     try:
         dkim_keys.make_key(account=account, by=staff_actor(request), now=timezone.now())
-    except Refused as error:
+    except (Refused, Undecryptable) as error:
         messages.error(request, str(error))
     return _back(account)
 
@@ -104,7 +114,7 @@ def use_key(request: HttpRequest, uid: UUID) -> HttpResponse:
     try:
         before = dkim_keys.use_key(account=account, by=staff_actor(request), now=now)
         doctor.examine_account(account=account, now=now)
-    except Refused as error:
+    except (Refused, Undecryptable) as error:
         messages.error(request, str(error))
         return _back(account)
     messages.success(request, _("Mails are signed with the new key from now on."))

@@ -169,3 +169,17 @@ def test_each_account_is_looked_at_once_a_day_and_the_list_says_what_is_wrong(
     as_role(client, admin)
     page = client.get(reverse("dashboard:channels")).content.decode()
     assert "Doctor: 4 things are wrong" in page
+
+
+def test_settings_that_no_key_opens_are_said_as_on_the_page_of_the_channel(
+    client: Client, admin: Any, account: ProviderAccount, zones: Zones
+) -> None:
+    as_role(client, admin)
+    dkim_keys.make_key(account=account, by=TESTER, now=timezone.now())
+    ProviderAccount.objects.update(settings="sealed by another key")
+    address = reverse("dashboard:channel-account-doctor", args=[account.uid])
+    assert "Relay can&#x27;t be opened" in client.get(address, follow=True).content.decode()
+    assert "can&#x27;t be opened" in post(client, "use-key", account)
+    WaitingKey.objects.all().delete()
+    assert "can&#x27;t be opened" in post(client, "make-key", account)
+    assert not WaitingKey.objects.exists()
