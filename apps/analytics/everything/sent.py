@@ -28,8 +28,8 @@ _LEFT_OUT = {"words_left_out": True}
 log = logging.getLogger("carillon.everything")
 
 
-def _is_secret(category: str, since: dt.datetime) -> bool:
-    return category == Category.CRITICAL and since > timezone.now() - SECRET_FOR
+def _is_young(since: dt.datetime) -> bool:
+    return since > timezone.now() - SECRET_FOR
 
 
 def _messages(person: DataSubject, after: int, most: int) -> list[Told]:
@@ -72,7 +72,7 @@ def _message(row: Any, reader: Reader, person: DataSubject) -> dict[str, Any]:
             for each in row.engagements.all()
         ],
     )
-    if _is_secret(kind.category, row.created_at):
+    if kind.category == Category.CRITICAL and _is_young(row.created_at):
         return told | {"words": {}, **_LEFT_OUT}
     own = {
         "data": notification.data,
@@ -100,20 +100,20 @@ def _planned(row: Recipient) -> dict[str, Any]:
 def _event(row: Event) -> dict[str, Any]:
     outcomes = [columns(each, "rule_name", "result", "because") for each in row.outcomes.all()]
     told = columns(row, "name", "occurred_at", "received_at", outcomes=outcomes)
-    if _is_secret(_category_of(row), row.received_at):
+    if _is_young(row.received_at) and _is_critical(row):
         return told | _LEFT_OUT
     return told | columns(row, "data", "dedup_key")
 
 
-def _category_of(row: Event) -> str:
-    """Say whether a critical message was made of an event, or will be; "" for any other."""
+def _is_critical(row: Event) -> bool:
+    """Whether a critical message was made of an event, or will be. It takes a query, so
+    only events of a day are asked.
+    """
     made = [each.notification for each in row.outcomes.all() if each.notification]
     if any(each.notification_type.category == Category.CRITICAL for each in made):
-        return Category.CRITICAL
+        return True
     rules = EventRule.objects.filter(notification_type__category=Category.CRITICAL)
-    if any(applies_to(name, row.name) for name in rules.values_list("event", flat=True)):
-        return Category.CRITICAL
-    return ""
+    return any(applies_to(name, row.name) for name in rules.values_list("event", flat=True))
 
 
 def _events(person: DataSubject) -> QuerySet[Event]:
@@ -123,7 +123,7 @@ def _events(person: DataSubject) -> QuerySet[Event]:
 
 def _item(row: InboxItem) -> dict[str, Any]:
     told = columns(row, "category", "created_at", "read_at", "archived_at", "removed_at")
-    if _is_secret(row.category, row.created_at):
+    if row.category == Category.CRITICAL and _is_young(row.created_at):
         return told | _LEFT_OUT
     return told | columns(row, "title", "body", "link")
 
