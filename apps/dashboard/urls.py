@@ -2,7 +2,15 @@
 
 from django.urls import URLPattern
 
-from apps.dashboard.administer import api_keys, auth, bounce_mailbox, channels, doctor, staff
+from apps.dashboard.administer import (
+    api_keys,
+    auth,
+    bounce_mailbox,
+    channels,
+    doctor,
+    retention,
+    staff,
+)
 from apps.dashboard.audience import (
     data_copies,
     erase,
@@ -72,4 +80,5 @@ urlpatterns: list[URLPattern] = [
     *bounce_mailbox.urlpatterns,
     *staff.urlpatterns,
     *api_keys.urlpatterns,
+    *retention.urlpatterns,
 ]

@@ -114,6 +114,8 @@ class Kind(StrEnum):
     )
     BOUNCE_MAILBOX_CHANGED = "bounce_mailbox.changed"
     BOUNCE_RULE_CHANGED = "bounce_rule.changed"  # how many soft bounces stop an address
+    RETENTION_CHANGED = "retention.changed"  # how long one kind of data is kept
+    RETENTION_APPLIED = "retention.applied"  # what went in one day; data has rows of each kind
     DOMAIN_LIMIT_CHANGED = "domain_limit.changed"  # how fast a receiving domain is written to
     NOTIFICATION_CREATED = "notification.created"
     NOTIFICATION_RESCHEDULED = "notification.rescheduled"  # `send_at` before and after

@@ -6,7 +6,7 @@ import datetime as dt
 import time
 
 from django.db import transaction
-from django.db.models import QuerySet, Sum
+from django.db.models import Q, QuerySet, Sum
 from django.utils.translation import gettext
 
 from apps.followers.models import NotificationType
@@ -19,6 +19,7 @@ from apps.lib.refusals import WrongState
 from apps.notifications.books import transitions
 from apps.notifications.books.wake import announce_senders
 from apps.notifications.models import (
+    OF_STAFF,
     SHELVES,
     Delivery,
     DeliveryEvent,
@@ -42,7 +43,7 @@ def retry_failed(
     will be.
 
     The first chunk moves at once, the rest in a task. Raises WrongState while the notification is
-    cancelled.
+    cancelled, or where its words are no longer kept.
     """
     failed = DeliveryStatus.FAILED
     return replay(
@@ -72,7 +73,8 @@ def replay(
     or all of a kind that no campaign sent.
 
     Returns how many it will be. While the same order is being worked off, a second one changes
-    nothing. Raises WrongState while the notification is cancelled.
+    nothing. Raises WrongState while the notification is cancelled, or where its words are no longer
+    kept.
     """
     if notification:
         kind = notification.notification_type
@@ -86,7 +88,7 @@ def replay(
     )
     with transaction.atomic():
         if notification:
-            _refuse_cancelled(notification)
+            _refuse_over(notification)
         count = left_of(order)
         if not count or _under_way(order):
             return count
@@ -125,6 +127,8 @@ def undelivered_of(order: Replay) -> QuerySet[Tally]:
     """The tallies of what the order means."""
     kind = order.notification_type
     places = Tally.objects.filter(status=order.status, notification__notification_type=kind)
+    has_words = Q(notification__words_gone_at=None) | Q(notification__source__in=OF_STAFF)
+    places = places.filter(has_words)
     if order.reason:
         places = places.filter(reason=order.reason)
     if order.notification_id:
@@ -204,7 +208,7 @@ def _again(
     notification: Notification, rows: QuerySet[Delivery], *, by: Actor, now: dt.datetime
 ) -> int:
     with transaction.atomic():
-        _refuse_cancelled(notification)
+        _refuse_over(notification)
         moved = _requeue(notification.pk, rows, label=by.label, now=now)
         if moved:
             data = {"deliveries": len(moved)}
@@ -212,11 +216,15 @@ def _again(
     return len(moved)
 
 
-def _refuse_cancelled(notification: Notification) -> None:
+def _refuse_over(notification: Notification) -> None:
     current = Notification.objects.select_for_update(no_key=True).get(pk=notification.pk)
     if current.state == NotificationState.CANCELLED:
         raise WrongState(
             gettext("This notification was cancelled; nothing of it is sent any more.")
+        )
+    if current.lost_its_words:
+        raise WrongState(
+            gettext("The words of this notification are no longer kept. Order a new one.")
         )
 
 
@@ -224,18 +232,18 @@ def _requeue(
     notification_id: int, rows: QuerySet[Delivery], *, label: str, now: dt.datetime
 ) -> list[int]:
     """Move up to CHUNK rows back to waiting, and their notification back to sending; nothing where
-    the notification is cancelled. The ids of those rows.
+    the notification is cancelled or has lost its words. The ids of those rows.
     """
     locked = Notification.objects.select_for_update(of=("self",), no_key=True)
     notification = locked.get(pk=notification_id)
-    if notification.state == NotificationState.CANCELLED:
+    if notification.state == NotificationState.CANCELLED or notification.lost_its_words:
         return []
     fresh = {"reason": "retried", "due_at": now, "attempts": 0, "finished_at": None, "error": ""}
     moved = transitions.move(rows, DeliveryStatus.PENDING, **fresh)
     _note(EventKind.RETRIED, moved, by=label, now=now)
     if moved:
         done = Notification.objects.filter(pk=notification_id, state=NotificationState.DONE)
-        if done.update(state=NotificationState.SENDING, finished_at=None):
+        if done.update(state=NotificationState.SENDING, finished_at=None, words_gone_at=None):
             tell(Kind.NOTIFICATION_REOPENED, by=SYSTEM, now=now, about=notification)
         announce_senders(Lane(notification.lane))
     return moved

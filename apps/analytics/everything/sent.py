@@ -74,6 +74,8 @@ def _message(row: Any, reader: Reader, person: DataSubject) -> dict[str, Any]:
     )
     if kind.category == Category.CRITICAL and _is_young(row.created_at):
         return told | {"words": {}, **_LEFT_OUT}
+    if notification.lost_its_words:
+        return told | {"words": {}, "words_no_longer_kept": True}
     own = {
         "data": notification.data,
         "dedup_key": notification.dedup_key,

@@ -63,6 +63,7 @@ _ADMINISTER = (
     Item(_("Channels"), "dashboard:channels", "plug", Capability.ADMINISTER),
     Item(_("Staff"), "dashboard:staff", "person-badge", Capability.ADMINISTER),
     Item(_("API keys"), "dashboard:api-keys", "key", Capability.ADMINISTER),
+    Item(_("Retention"), "dashboard:retention", "clock-history", Capability.ADMINISTER),
 )
 
 # In the order in which they are shown. The first has no heading.

@@ -3,9 +3,11 @@ words, and all as a CSV file, to be corrected and uploaded again.
 """
 
 import csv
+import datetime as dt
 import io
 from collections.abc import Iterator
 
+from django.db.models import QuerySet
 from django.utils import translation
 from django.utils.translation import gettext
 
@@ -15,6 +17,21 @@ from apps.followers.imports.judging.decisions import refusal_of
 from apps.followers.imports.person import BadRow
 from apps.followers.imports.rows import Terms, read
 from apps.followers.models import Import, ImportProblem
+from apps.lib.erasing.letting_go import AT_ONCE
+
+
+def old_problems(*, before: dt.datetime) -> QuerySet[ImportProblem]:
+    """Find the refused rows of files that were through before this moment."""
+    return ImportProblem.objects.filter(job__finished_at__lt=before)
+
+
+def forget_old(*, before: dt.datetime) -> int:
+    """Delete refused rows of files that were through before this moment, some at a time; returns
+    how many. The import keeps their number.
+    """
+    chosen = list(old_problems(before=before).order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
+    ImportProblem.objects.filter(pk__in=chosen).delete()
+    return len(chosen)
 
 
 def problems_in_words(job: Import, most: int) -> list[ImportProblem]:

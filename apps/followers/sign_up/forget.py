@@ -3,23 +3,29 @@
 import datetime as dt
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from apps.followers.models import Address, AddressState, Follower, SignUp, SignUpState
 
-KEPT = dt.timedelta(days=90)
 _AT_ONCE = 500
 _UNCONFIRMED = (SignUpState.ASKED, SignUpState.MAILED, SignUpState.HELD)
 
 
-def forget_unconfirmed(*, now: dt.datetime) -> int:
-    """Tick: forget sign-ups that nobody confirmed in ninety days, some at a time; returns how many.
+def unconfirmed(*, before: dt.datetime) -> QuerySet[SignUp]:
+    """Find the sign-ups from before this moment that nobody confirmed."""
+    return SignUp.objects.filter(state__in=_UNCONFIRMED, created_at__lt=before)
+
+
+def forget_unconfirmed(*, before: dt.datetime) -> int:
+    """Forget sign-ups from before this moment that nobody confirmed, some at a time; returns how
+    many.
 
     A follower goes with the last of them whom nothing else made: no address but the unconfirmed
     one, no name, no id of another system, no tag.
     """
-    old = SignUp.objects.filter(state__in=_UNCONFIRMED, created_at__lt=now - KEPT)
-    ids = list(old.order_by("created_at").values_list("pk", flat=True)[:_AT_ONCE])
+    ids = list(
+        unconfirmed(before=before).order_by("created_at").values_list("pk", flat=True)[:_AT_ONCE]
+    )
     if not ids:
         return 0
     with transaction.atomic():

@@ -5,16 +5,19 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
+from django.db.models import QuerySet
+
 from apps.channels.contract import BadSettings
 from apps.channels.doctor.reports.read import reports_in
 from apps.channels.doctor.reports.report import Sort
 from apps.channels.returned.mail_parts import MailParts
 from apps.followers.models import Channel
 from apps.lib.crypto import Undecryptable
+from apps.lib.erasing.letting_go import AT_ONCE
 from apps.notifications.accounts.doctor import way_out
 from apps.notifications.models import DomainReport, ProviderAccount
 
-KEPT = dt.timedelta(days=180)
+TAKEN = dt.timedelta(days=180)  # what is older when it comes is dropped
 SHOWN = dt.timedelta(days=30)
 MOST_SOURCES = 50  # on a page
 MOST_REPORTS = 2000  # read for a page: a report a day of some sixty receivers
@@ -29,13 +32,24 @@ def take(*, parts: MailParts, now: dt.datetime) -> int:
     tomorrow = now + dt.timedelta(days=1)
     taken = 0
     for each in reports_in(parts):
-        if is_ours(each.domain, domains) and now - KEPT < each.end < tomorrow:
+        if is_ours(each.domain, domains) and now - TAKEN < each.end < tomorrow:
             told = asdict(each)
             once = {name: told.pop(name) for name in ("domain", "sort", "organization", "name")}
             _row, new = DomainReport.objects.get_or_create(**once, defaults=told)
             taken += new
-    DomainReport.objects.filter(end__lt=now - KEPT).delete()
     return taken
+
+
+def old(*, before: dt.datetime) -> QuerySet[DomainReport]:
+    """Find the reports about a time that was over before this moment."""
+    return DomainReport.objects.filter(end__lt=before)
+
+
+def forget_old(*, before: dt.datetime) -> int:
+    """Delete the oldest reports from before this moment, some at a time; returns how many."""
+    chosen = list(old(before=before).order_by("end").values_list("pk", flat=True)[:AT_ONCE])
+    DomainReport.objects.filter(pk__in=chosen).delete()
+    return len(chosen)
 
 
 def own_domains() -> set[str]:

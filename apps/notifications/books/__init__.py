@@ -7,6 +7,7 @@
 5. `still`: whoever stopped something waits until no sender holds any of it.
 6. `pointers`: repairs deliveries that point to a follower or an address that is gone.
 7. `slices`: rows of a large send that wait for their first try, claimed hundreds at a time.
+8. `let_go`: what was kept long enough is emptied, where no figure hangs on it.
 
-Doors: all seven.
+Doors: all eight.
 """

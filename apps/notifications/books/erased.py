@@ -13,17 +13,15 @@ from apps.lib.erasing.person import MASK, DataSubject
 from apps.lib.facts import Fact
 from apps.notifications.books import tallies, transitions
 from apps.notifications.models import (
+    OF_STAFF,
     Delivery,
     DeliveryEvent,
     DeliveryStatus,
     Engagement,
     Notification,
-    Source,
 )
 
 _WAITING = (DeliveryStatus.PENDING, DeliveryStatus.HELD)
-# Theirs are the words of staff, which many have got.
-_OF_STAFF = (Source.CAMPAIGN, Source.RECURRING)
 
 
 def on_erased(facts: Sequence[Fact]) -> None:
@@ -62,7 +60,7 @@ def _forget_notifications(person: DataSubject, mine: QuerySet[Delivery]) -> None
         pk__in=mine.values("pk")
     )
     told = Notification.objects.filter(pk__in=mine.order_by().values("notification")).order_by()
-    told.filter(~Exists(of_others)).exclude(source__in=_OF_STAFF).update(
+    told.filter(~Exists(of_others)).exclude(source__in=OF_STAFF).update(
         data={}, dedup_key=None, throttle_key=""
     )
     shared = told.exclude(data={}, dedup_key=None, throttle_key="")

@@ -46,6 +46,7 @@ from apps.notifications.models.limits import (
 from apps.notifications.models.mailboxes import BounceMailbox
 from apps.notifications.models.notifications import (
     LANES,
+    OF_STAFF,
     Notification,
     NotificationState,
     Recipient,
@@ -57,6 +58,7 @@ from apps.notifications.models.replays import Replay
 __all__ = [
     "ALONE",
     "LANES",
+    "OF_STAFF",
     "SHELVES",
     "BounceMailbox",
     "BounceRule",

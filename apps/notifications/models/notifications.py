@@ -48,6 +48,10 @@ class Source(models.TextChoices):
     PUBLIC_PAGE = "public_page", pgettext_lazy("source", "Public page")
 
 
+# Their words are those of staff, which many have got.
+OF_STAFF = (Source.CAMPAIGN, Source.RECURRING)
+
+
 class Notification(models.Model):
     """One intent to tell some people something, pinned to a published version."""
 
@@ -85,6 +89,8 @@ class Notification(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
     # taken back since then: its copies on the web and in inboxes are gone
     retracted_at = models.DateTimeField(null=True, blank=True)
+    # since then its data, and what was personal in its messages, is not kept (books/let_go.py)
+    words_gone_at = models.DateTimeField(null=True, blank=True)
     # at most so many messages a second; null = as fast as it goes
     rate = models.FloatField(null=True, blank=True)
     # seconds over which it goes out evenly; makes `rate`
@@ -146,6 +152,11 @@ class Notification(models.Model):
     @property
     def fact_subject(self) -> Subject:
         return Subject("notification", str(self.uid), self.notification_type.name)
+
+    @property
+    def lost_its_words(self) -> bool:
+        """Whether it can be written no more, neither to be shown nor to be sent."""
+        return self.words_gone_at is not None and self.source not in OF_STAFF
 
     @property
     def paused_because(self) -> str:

@@ -31,6 +31,8 @@ class SentMessage:
     @property
     def has_web_copy(self) -> bool:
         notification = self.delivery.notification
+        if notification.lost_its_words:
+            return False
         if notification.retracted_at is not None or self.delivery.channel != Channel.EMAIL:
             return False
         return notification.notification_type.commercial
@@ -57,7 +59,8 @@ def with_titles(follower: Follower, rows: Sequence[Delivery]) -> list[SentMessag
     found = []
     for row in rows:
         title = ""
-        if row.notification.notification_type.category != Category.CRITICAL:
+        critical = row.notification.notification_type.category == Category.CRITICAL
+        if not critical and not row.notification.lost_its_words:
             try:
                 parts = copy_for_reader(row, reader).parts
             except RenderError:

@@ -75,7 +75,7 @@ def _read(token: str) -> tuple[Delivery, Rendered]:
     delivery = rows.filter(uid=mark.delivery, channel=Channel.EMAIL).first()
     if delivery is None or delivery.follower is None:
         raise _Gone
-    if delivery.notification.retracted_at is not None:
+    if delivery.notification.retracted_at is not None or delivery.notification.lost_its_words:
         raise _Gone
     if not delivery.notification.notification_type.commercial:
         # what is private, as a code or a receipt, stays in the mailbox

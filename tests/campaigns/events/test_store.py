@@ -1,7 +1,6 @@
 """Events: what happened is stored once, and forgotten later."""
 
 import datetime as dt
-from typing import Any
 
 import pytest
 
@@ -56,28 +55,26 @@ def test_data_as_deep_as_an_event_may_be_reaches_the_template(anna: Follower) ->
 
 
 @pytest.mark.django_db
-def test_old_events_are_forgotten_when_they_were_worked_off(settings: Any, anna: Follower) -> None:
-    settings.EVENT_DAYS = 30
+def test_old_events_are_forgotten_when_they_were_worked_off(anna: Follower) -> None:
     old, waiting_, young = (happen(follower=anna) for _ in range(3))
     Event.objects.filter(pk__in=[old.pk, waiting_.pk]).update(received_at=NOW)
     Event.objects.filter(pk__in=[old.pk, young.pk]).update(due_at=None)
     Event.objects.filter(pk=young.pk).update(received_at=NOW + dt.timedelta(days=20))
-    store.forget_old(now=NOW + dt.timedelta(days=31))
+    assert store.forget_old(before=NOW + dt.timedelta(days=1)) == 1
     assert set(Event.objects.all()) == {waiting_, young}
 
 
 @pytest.mark.django_db
 def test_the_tick_does_not_stand_still_while_millions_of_events_are_forgotten(
-    settings: Any, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    settings.EVENT_DAYS = 30
     monkeypatch.setattr(store, "CHUNK", 2)
     for _ in range(5):
         happen()
     Event.objects.update(received_at=NOW, due_at=None)
     left = []
     for _ in range(4):
-        store.forget_old(now=NOW + dt.timedelta(days=31))
+        store.forget_old(before=NOW + dt.timedelta(days=1))
         left.append(Event.objects.count())
     assert left == [3, 1, 0, 0]
 

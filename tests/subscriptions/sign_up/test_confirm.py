@@ -182,7 +182,7 @@ def test_what_nobody_confirmed_is_forgotten_with_whom_it_made_and_nobody_else(
     otto = asked(client, email="otto@example.com")
     client.post(link_of(otto))
     SignUp.objects.update(created_at=late)
-    assert forget.forget_unconfirmed(now=timezone.now()) == 2
+    assert forget.forget_unconfirmed(before=timezone.now() - dt.timedelta(days=90)) == 2
     people = {each.email for each in Follower.objects.prefetch_related("addresses")}
     assert people == {"anna@example.com", "otto@example.com"}
     page = visit(client, link)

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.channels.returned.reading import Says
-from apps.notifications.accounts.domain_reports import heard
+from apps.notifications.accounts.domain_reports import forget_old, heard
 from apps.notifications.accounts.edit import create_account
 from apps.notifications.models import DomainReport, ProviderAccount
 from apps.notifications.sending.heard.returned_mail import receive
@@ -89,4 +89,5 @@ def test_reports_go_after_half_a_year(account: ProviderAccount) -> None:
     assert came(row("192.0.2.1", 5))
     DomainReport.objects.update(end=NOW - dt.timedelta(days=181))
     assert came(row("192.0.2.1", 5), name="r2")
+    assert forget_old(before=NOW - dt.timedelta(days=180)) == 1
     assert [each.name for each in DomainReport.objects.all()] == ["r2"]
