@@ -16,13 +16,15 @@ from django.utils import timezone
 from apps.channels.contract import Outcome, Result, Session
 from apps.channels.mail.smtp import Smtp, SmtpSession
 from apps.channels.messages import Mail
-from apps.followers.models import Follower
+from apps.followers.models import Follower, Suppression
 from apps.inbox.deliver import InAppSession
 from apps.lib.queue import announce
 from apps.lib.queue.lanes import Lane
 from apps.notifications import control, replay
 from apps.notifications.accounts.edit import AccountValues, change_account, create_account
 from apps.notifications.books import tallies
+from apps.notifications.limits import soft_bounces
+from apps.notifications.limits.soft_bounces import BounceRuleValues
 from apps.notifications.messages.row import Row
 from apps.notifications.models import (
     Delivery,
@@ -376,3 +378,20 @@ def test_what_was_in_doubt_before_is_not_called_cancelled(
     if again:
         sending_held.release("me", again.rows)
     assert stands(notification) == {"in_doubt": 1, "cancelled": 1}
+
+
+def test_a_mail_that_was_given_up_counts_against_its_address(
+    receiver: Receiver, anna: Follower
+) -> None:
+    soft_bounces.change_rule(values=BounceRuleValues(bounces=2, days=1), **act())
+    receiver.answers["RCPT"] = "452 4.2.2 The mailbox is full"
+    version = make_version()
+    for number in range(2):
+        assert not Suppression.objects.exists()
+        notification = tell(make_type(f"news-{number}"), [anna], version=version)
+        drain()
+        DeliveryEvent.objects.update(at=timezone.now() - dt.timedelta(hours=80))
+        make_due(notification)
+        drain()
+        assert stands(notification) == {"failed": 1}
+    assert Suppression.objects.get().reason == "soft_bounce"
