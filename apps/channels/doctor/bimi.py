@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 from django.utils.translation import gettext_noop as _
 
 from apps.channels.doctor.finding import Finding, Verdict
-from apps.channels.doctor.lookup import Names, NoReply, NoSuchName, unanswered
+from apps.channels.doctor.lookup import Names, NoReply, unanswered
 from apps.channels.doctor.tags import BadTags, tags_of
 
 TWO = _("There are {count} BIMI records at {name}. Leave one.")
@@ -23,8 +23,6 @@ def examine(names: Names, domain: str, *, enforced: bool) -> list[Finding]:
     name = f"default._bimi.{domain}"
     try:
         texts = [text for text in names.texts(name) if text.lower().startswith("v=bimi1")]
-    except NoSuchName:
-        return []
     except NoReply as error:
         return [unanswered("bimi", error)]
     if not texts:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext_noop as _
 
 from apps.channels.doctor.finding import Finding, Record, Verdict
-from apps.channels.doctor.lookup import Names, NoReply, NoSuchName, unanswered
+from apps.channels.doctor.lookup import Names, NoReply, unanswered
 from apps.channels.doctor.tags import BadTags, tags_of
 
 UNSIGNED = _(
@@ -42,8 +42,6 @@ def examine(names: Names, domain: str, key: Key | None) -> list[Finding]:
     publish = Record(name, key.record)
     try:
         texts = names.texts(name)
-    except NoSuchName:
-        texts = []
     except NoReply as error:
         return [unanswered("dkim", error)]
     if not texts:

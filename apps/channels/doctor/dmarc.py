@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext_noop as _
 
 from apps.channels.doctor.finding import Finding, Record, Verdict
-from apps.channels.doctor.lookup import Names, NoReply, NoSuchName, unanswered
+from apps.channels.doctor.lookup import Names, NoReply, unanswered
 from apps.channels.doctor.tags import BadTags, tags_of
 
 POLICIES = ("none", "quarantine", "reject")
@@ -72,12 +72,8 @@ class Unreadable(Exception):
 def policy_at(names: Names, domain: str) -> Policy | None:
     """Read the record of one domain. Raises NoReply, Twice, Unreadable."""
     name = f"_dmarc.{domain}"
-    try:
-        texts = names.texts(name)
-    except NoSuchName:
-        return None
     # 4.7: v comes first and is exactly DMARC1; anything else is no DMARC record
-    records = [text for text in texts if _begins(text)]
+    records = [text for text in names.texts(name) if _begins(text)]
     if len(records) > 1:
         raise Twice(name, len(records))
     if not records:
@@ -224,11 +220,7 @@ def _reports(names: Names, policy: Policy, home: str, domain: str) -> list[Findi
         if organization(names, target) == home:
             continue
         asked = f"{policy.domain}._report._dmarc.{target}"
-        try:
-            agreed = any(_begins(text) for text in names.texts(asked))
-        except NoSuchName:
-            agreed = False
-        if not agreed:
+        if not any(_begins(text) for text in names.texts(asked)):
             values = {"domain": domain, "target": target}
             publish = Record(asked, "v=DMARC1")
             found.append(Finding("dmarc", Verdict.NOTICE, NOT_ASKED, values, publish))

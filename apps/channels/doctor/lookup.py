@@ -21,10 +21,6 @@ EACH_SECONDS = 3.0
 ALL_SECONDS = 15.0  # a person waits
 
 
-class NoSuchName(Exception):
-    """NXDOMAIN: there is no such name, and nothing below it."""
-
-
 class NoReply(Exception):
     """The DNS could not say: a time-out, SERVFAIL, a refusal, or a name that is none."""
 
@@ -44,8 +40,8 @@ def is_here(host: str) -> bool:
 
 
 class Names:
-    """A resolver. Its questions raise NoSuchName and NoReply; where a name has no record of the
-    kind, the answer is empty.
+    """A resolver. Its questions raise NoReply; where a name has no record of the kind, or there is
+    no such name, the answer is empty.
     """
 
     def __init__(
@@ -64,7 +60,8 @@ class Names:
             ]
         self._clock = clock
         self._ends = clock() + ALL_SECONDS
-        self._known: dict[tuple[str, RdataType], list[str] | Exception] = {}
+        self._known: dict[tuple[str, RdataType], list[str] | NoReply] = {}
+        self._missing: set[str] = set()
 
     def texts(self, name: str) -> list[str]:
         return self._ask(name, RdataType.TXT)
@@ -79,27 +76,22 @@ class Names:
 
     def names_of(self, address: str) -> list[str]:
         """Name what an address is called in reverse."""
-        try:
-            return self._ask(str(dns.reversename.from_address(address)), RdataType.PTR)
-        except NoSuchName:
-            return []
+        return self._ask(str(dns.reversename.from_address(address)), RdataType.PTR)
 
     def exists(self, name: str) -> bool:
-        try:
-            self._ask(name, RdataType.SOA)
-        except NoSuchName:
-            return False
-        return True
+        """Whether there is such a name, or one below it."""
+        self._ask(name, RdataType.SOA)
+        return _plain(name) not in self._missing
 
     def _ask(self, name: str, kind: RdataType) -> list[str]:
-        key = (name.lower().rstrip("."), kind)
+        key = (_plain(name), kind)
         if key not in self._known:
             try:
                 self._known[key] = self._answer(*key)
-            except (NoSuchName, NoReply) as error:
+            except NoReply as error:
                 self._known[key] = error
         known = self._known[key]
-        if isinstance(known, Exception):
+        if isinstance(known, NoReply):
             raise known
         return known
 
@@ -111,8 +103,9 @@ class Names:
             rows = self._resolver.resolve(
                 name + ".", kind, lifetime=min(left, EACH_SECONDS), raise_on_no_answer=False
             )
-        except dns.resolver.NXDOMAIN as error:
-            raise NoSuchName(name) from error
+        except dns.resolver.NXDOMAIN:
+            self._missing.add(name)
+            return []
         except dns.exception.DNSException as error:
             raise NoReply(name) from error
         if rows.rrset is None:
@@ -123,6 +116,10 @@ class Names:
             ordered = sorted(rows, key=lambda row: row.preference)
             return [str(row.exchange).rstrip(".") for row in ordered]
         return [str(row).rstrip(".") for row in rows]
+
+
+def _plain(name: str) -> str:
+    return name.lower().rstrip(".")
 
 
 def _place(server: str) -> tuple[str, int]:

@@ -1,11 +1,9 @@
 """The mail servers that answers and bounces reach: MX (RFC 5321 5.1), null MX (RFC 7505)."""
 
-from collections.abc import Callable
-
 from django.utils.translation import gettext_noop as _
 
 from apps.channels.doctor.finding import Finding, Verdict
-from apps.channels.doctor.lookup import Names, NoReply, NoSuchName, unanswered
+from apps.channels.doctor.lookup import Names, NoReply, unanswered
 
 NO_MAIL = _(
     "{domain} says that it takes no mail (a null MX): receivers distrust a sender whom nobody can"
@@ -25,14 +23,14 @@ def examine(names: Names, domain: str) -> list[Finding]:
 
 
 def _examined(names: Names, domain: str) -> list[Finding]:
-    hosts = _answer(names.mail_servers, domain)
+    hosts = names.mail_servers(domain)
     if hosts == [""]:
         return [Finding("mx", Verdict.FAULT, NO_MAIL, {"domain": domain})]
     if not hosts:
-        if _answer(names.addresses, domain):
+        if names.addresses(domain):
             return [Finding("mx", Verdict.NOTICE, NO_MX, {"domain": domain})]
         return [Finding("mx", Verdict.FAULT, NOWHERE, {"domain": domain})]
-    lost = [host for host in hosts if not _answer(names.addresses, host)]
+    lost = [host for host in hosts if not names.addresses(host)]
     if len(lost) == len(hosts):
         values = {"host": lost[0], "domain": domain}
         return [Finding("mx", Verdict.FAULT, NO_ADDRESS, values)]
@@ -42,10 +40,3 @@ def _examined(names: Names, domain: str) -> list[Finding]:
         values = {"host": host, "domain": domain}
         found.append(Finding("mx", Verdict.NOTICE, NO_ADDRESS, values))
     return found
-
-
-def _answer(ask: Callable[[str], list[str]], name: str) -> list[str]:
-    try:
-        return ask(name)
-    except NoSuchName:
-        return []

@@ -4,13 +4,12 @@ import datetime as dt
 import ipaddress
 import smtplib
 import ssl
-from contextlib import suppress
 from typing import cast
 
 from django.utils.translation import gettext_noop as _
 
 from apps.channels.doctor.finding import Finding, Verdict
-from apps.channels.doctor.lookup import Names, NoReply, NoSuchName, is_here, unanswered
+from apps.channels.doctor.lookup import Names, NoReply, is_here, unanswered
 
 SECONDS = 5.0
 SOON = dt.timedelta(days=14)
@@ -84,8 +83,6 @@ def reverse(names: Names, host: str) -> list[Finding]:
             for address in names.addresses(host)
             if ipaddress.ip_address(address).is_global
         ]
-    except NoSuchName:
-        return []
     except NoReply as error:
         return [unanswered("ptr", error)]
 
@@ -96,7 +93,6 @@ def _named(names: Names, host: str, address: str) -> Finding:
     if not called:
         return Finding("ptr", Verdict.NOTICE, NAMELESS, values)
     for name in called:
-        with suppress(NoSuchName):
-            if address in names.addresses(name):
-                return Finding("ptr", Verdict.GOOD, NAMED, {**values, "name": name})
+        if address in names.addresses(name):
+            return Finding("ptr", Verdict.GOOD, NAMED, {**values, "name": name})
     return Finding("ptr", Verdict.NOTICE, MISNAMED, {**values, "name": called[0]})

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from django.utils.translation import gettext_noop as _
 
 from apps.channels.doctor.finding import Finding, Record, Verdict
-from apps.channels.doctor.lookup import Names, NoReply, NoSuchName, is_here, unanswered
+from apps.channels.doctor.lookup import Names, NoReply, is_here, unanswered
 
 MOST_LOOKUPS = 10  # RFC 7208 4.6.4
 MOST_VOID = 2
@@ -190,7 +190,8 @@ class Walk:
         self.lookups += 1
         if term.name in ("ptr", "exists") or "%" in term.value:
             return
-        target, prefixes = _prefixes(term.value or domain, word)
+        prefixes = _prefixes(word)
+        target = term.value or domain
         hosts = [target]
         if term.name == "mx":
             hosts = self._found(self.names.mail_servers, target)[:MOST_SERVERS]
@@ -202,10 +203,7 @@ class Walk:
 
     def _found(self, ask: Callable[[str], list[str]], name: str) -> list[str]:
         """Ask, and count an answer that holds nothing."""
-        try:
-            rows = ask(name)
-        except NoSuchName:
-            rows = []
+        rows = ask(name)
         if not rows:
             self.void += 1
         return rows
@@ -213,10 +211,7 @@ class Walk:
 
 def records_of(names: Names, domain: str) -> list[str]:
     """List the SPF records of a domain. Raises NoReply."""
-    try:
-        texts = names.texts(domain)
-    except NoSuchName:
-        return []
+    texts = names.texts(domain)
     return [text for text in texts if text.lower() == "v=spf1" or text.lower()[:7] == "v=spf1 "]
 
 
@@ -241,7 +236,7 @@ def _read_term(word: str) -> Term | None:
     return term
 
 
-def _prefixes(target: str, word: str) -> tuple[str, dict[int, int]]:
+def _prefixes(word: str) -> dict[int, int]:
     """Read how wide `a` and `mx` are: `/24`, `//64` or both."""
     four = 32
     six = 128
@@ -252,7 +247,7 @@ def _prefixes(target: str, word: str) -> tuple[str, dict[int, int]]:
         six = int(match[2])
     if four > 32 or six > 128:
         raise Broken(BAD_TERM, term=word)
-    return target, {4: four, 6: six}
+    return {4: four, 6: six}
 
 
 def examine(names: Names, domain: str, relay: str) -> list[Finding]:
@@ -340,10 +335,7 @@ def _relay(names: Names, record: Terms, domain: str, relay: str, wanted: str) ->
 def _places(names: Names, relay: str) -> list[str]:
     with suppress(ValueError):
         return [str(ipaddress.ip_address(relay))]
-    try:
-        return names.addresses(relay)
-    except NoSuchName:
-        return []
+    return names.addresses(relay)
 
 
 def vendor_of(relay: str) -> str:
