@@ -44,8 +44,7 @@ class BrevoHearing(ByPassword):
 
     def told(self, event: dict[str, Any]) -> list[MailEvent]:
         kind = str(event.get("event"))
-        found = told(self._view.esp_to_anymail_event(event), gone=self._gone.get(kind), about=event)
-        return [each for each in (found,) if each]
+        return told(self._view.esp_to_anymail_event(event), gone=self._gone.get(kind), about=event)
 
 
 class PostmarkHearing(ByPassword):
@@ -61,8 +60,7 @@ class PostmarkHearing(ByPassword):
             return []
         kind = str(event.get("Type"))
         heard = self._view.esp_to_anymail_event(event)
-        found = told(heard, gone=self._gone.get(kind), about=event)
-        return [each for each in (found,) if each]
+        return told(heard, gone=self._gone.get(kind), about=event)
 
 
 class MailgunHearing(Hearing):
@@ -109,8 +107,7 @@ class MailgunHearing(Hearing):
             heard.event_type = "rejected"
         # its token is one of each request: a second one about the same event has another
         heard.event_id = f"{data.get('timestamp')}.{data['id']}"
-        found = told(heard, gone=None, about=data, because=because)
-        return [each for each in (found,) if each]
+        return told(heard, gone=None, about=data, because=because)
 
 
 class SendGridHearing(Hearing):
@@ -167,7 +164,4 @@ class SendGridHearing(Hearing):
         because = None
         if event.get("event") == "dropped":
             because = self._BECAUSE.get(str(event.get("reason") or "").lower())
-        found = told(
-            self._view.esp_to_anymail_event(event), gone=gone, about=event, because=because
-        )
-        return [each for each in (found,) if each]
+        return told(self._view.esp_to_anymail_event(event), gone=gone, about=event, because=because)

@@ -58,8 +58,7 @@ class MailjetHearing(Relay, ByPassword):
             gone = bool(event.get("hard_bounce"))
         heard = self._view.esp_to_anymail_event(event)
         heard.mta_response = event.get("comment") or event.get("error")
-        found = told(heard, gone=gone, about=event)
-        return [each for each in (found,) if each]
+        return told(heard, gone=gone, about=event)
 
 
 class SparkPostHearing(Relay, ByPassword):
@@ -79,8 +78,7 @@ class SparkPostHearing(Relay, ByPassword):
         gone = None
         if inner.get("type") in ("bounce", "out_of_band"):
             gone = self._gone.get(str(inner.get("bounce_class")), False)
-        found = told(self._view.esp_to_anymail_event(kind, inner, whole), gone=gone, about=inner)
-        return [each for each in (found,) if each]
+        return told(self._view.esp_to_anymail_event(kind, inner, whole), gone=gone, about=inner)
 
 
 class MailtrapHearing(Relay, ByPassword):
@@ -97,8 +95,7 @@ class MailtrapHearing(Relay, ByPassword):
 
     def told(self, event: dict[str, Any]) -> list[MailEvent]:
         gone = self._gone.get(str(event["event"]))
-        found = told(self._view.esp_to_anymail_event(event), gone=gone, about=event)
-        return [each for each in (found,) if each]
+        return told(self._view.esp_to_anymail_event(event), gone=gone, about=event)
 
 
 class MandrillHearing(Relay):
@@ -131,8 +128,7 @@ class MandrillHearing(Relay):
             return []
         gone = self._gone.get(str(event.get("event")))
         heard = self._view.mandrill_tracking_to_anymail_event(event)
-        found = told(heard, gone=gone, about=event)
-        return [each for each in (found,) if each]
+        return told(heard, gone=gone, about=event)
 
 
 RELAYS: Mapping[str, Relay] = {

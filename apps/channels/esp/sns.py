@@ -91,8 +91,7 @@ class SesHearing(Hearing):
             return _delayed(event, inner, delay)
         found = []
         for each in self._view.esp_to_anymail_events(inner, event):
-            if one := told(each, gone=gone, about=event):
-                found.append(one)
+            found += told(each, gone=gone, about=event)
         return found
 
 
@@ -105,8 +104,7 @@ def _delayed(
     for each in view.esp_to_anymail_events(inner, event):
         each.event_type = "deferred"
         each.description = str(delay.get("delayType") or "")
-        if one := told(each, about=event):
-            found.append(one)
+        found += told(each, about=event)
     return found
 
 

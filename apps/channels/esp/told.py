@@ -114,8 +114,8 @@ def told(
     gone: bool | None = None,
     about: Mapping[str, Any],
     because: What | None = None,
-) -> MailEvent | None:
-    """Say one of anymail's events in our words; None where it tells nothing that we ask for.
+) -> list[MailEvent]:
+    """Say one of anymail's events in our words; nothing where it tells nothing that we ask for.
 
     `gone`: whether the ESP says that nobody is there, None where it does not say. `about`: what
     names the event, where the ESP gives it no name of its own. `because` goes before what anymail
@@ -128,13 +128,13 @@ def told(
         if _is_hard(said, gone):
             what = What.HARD_BOUNCE
     if what is None:
-        return None
+        return []
     if what is not What.REJECTED:
         because = None
     elif because is None:
         because = _BECAUSE.get(event.reject_reason)
     recipient = storable(str(event.recipient or ""))[:LONGEST_SAID]
-    return MailEvent(
+    found = MailEvent(
         what=what,
         event=_name(what, event.event_id, recipient, about),
         delivery=_uuid(event.metadata),
@@ -144,6 +144,7 @@ def told(
         because=because,
         at=event.timestamp,
     )
+    return [found]
 
 
 def _is_hard(said: str, gone: bool | None) -> bool:
