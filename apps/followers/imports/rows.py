@@ -389,8 +389,10 @@ def _cells_by_target(row: CsvRow, terms: Terms) -> dict[str, list[str]]:
 def _parts(cell: str) -> list[str]:
     """Split a cell with addresses: `Anna <a@x.org>`, `a@x.org; b@y.org`, and both together."""
     cell = cell.strip()
+    if not cell:
+        return []
     if not _APART.search(cell):
-        return [each for each in (cell,) if each]
+        return [cell]
     parts = []
     for part, sign in _PART.findall(cell):
         is_name = sign == "<"
